@@ -1,4 +1,4 @@
-"""An atlas of the bundled network, in small: made, gone on with after a kill, foretold."""
+"""A small atlas of the bundled network: made, continued after a kill, estimated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def made(folder: Path, *words: str) -> str:
 
 
 def pictures(folder: Path) -> dict[str, int]:
-    """Which classes are there, and when each was made."""
+    """Return which classes have pictures, and when each was written."""
     return {file.stem: file.stat().st_mtime_ns for file in (folder / "pictures").iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""What check says of outputs."""
+"""What ``zoomdream check`` reports about outputs."""
 
 from __future__ import annotations
 

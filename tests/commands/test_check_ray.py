@@ -1,4 +1,4 @@
-"""What check says of a cluster, of its nodes, and of the way there."""
+"""What ``zoomdream check`` reports about a cluster, its nodes and the link to it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_the_stream(overrides: tuple[str, ...], found: LinkFigures, level: Level
 
 
 def test_a_slow_link_is_told_by_what_it_carries() -> None:
-    """55.3 Mbit/s for 10 pictures a second: 20 Mbit/s carry 3.6, of which a part is left to what else crosses."""
+    """10 pictures a second take 55.3 Mbit/s: 20 Mbit/s carry 3.6, and a part of that is left for other traffic."""
     told = look_at_stream(node(), link(20), config("canvas.width=640", "dream.keyframe_s=0.1", "renderer.compress=none"))
     assert "10.0.0.2 can send 2.5 a second uncompressed" in told.text
 
@@ -114,7 +114,7 @@ def test_the_canvas_is_that_of_the_nodes_device() -> None:
         assert f"keyframes of {size} a second" in look_at_stream(node(), link(100), config(f"renderer.gpus={gpus}")).text
 
 
-@pytest.mark.torch  # a node that has none is not taken
+@pytest.mark.torch  # nodes without torch are not used
 def test_what_differs_stops_only_where_no_node_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     class Reached:
         home = "10.0.0.3"
@@ -212,7 +212,7 @@ def test_a_stream_that_is_to_dream_on_a_cluster_needs_one(
     assert list(check_ray.look_at_renderer(config())) == []
 
 
-@pytest.mark.torch  # a node that has none is not taken
+@pytest.mark.torch  # nodes without torch are not used
 def test_a_real_cluster(runner: CliRunner, ray_address: str) -> None:  # noqa: F811
     settings = ["--set", "renderer.gpus=0", "--set", "canvas.width=160", "--set", "dream.keyframe_s=1"]
     answer = runner.invoke(app, ["check", "--ray", ray_address, *settings])

@@ -1,4 +1,4 @@
-"""What ``zoomdream check`` says of the film that is to be ridden on."""
+"""What ``zoomdream check`` reports about a film as the source."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What ``zoomdream check`` says of what is to be dreamt when nobody asks."""
+"""What ``zoomdream check`` reports about the subjects that a stream dreams without requests."""
 
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Estimates that are learnt from past runs."""
+"""Estimates that are learned from past runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def past(tmp_path: Path) -> DurationHistory:
 
 def foretelling(past: DurationHistory, clock: HandClock, kind: str = "picture 640x400") -> DurationForecast:
     found = DurationForecast(kind, "this machine", past, begun_s=clock(), clock=clock)
-    clock.advance(5.0)  # it starts
+    clock.advance(5.0)  # the start takes time
     return found
 
 
@@ -29,7 +29,7 @@ def test_the_start_counts_and_the_same_again_needs_no_trial(past: DurationHistor
     assert first.seconds(10, None) is None
     assert first.seconds(10, 0.5) == pytest.approx(5 + 5)
     first.begins()
-    clock.advance(8.0)  # it took longer than the trial said
+    clock.advance(8.0)  # longer than the trial predicted
     first.learn(10)
     again = foretelling(past, clock)
     assert again.known_s == pytest.approx(0.8)

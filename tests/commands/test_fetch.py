@@ -1,4 +1,4 @@
-"""Weights fetched ahead of time, from a server of our own and from folders."""
+"""Weights fetched ahead of time, from the test's own server and from folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``zoomdream classes --layers``: what it lists, without any weights."""
+"""What ``zoomdream classes --layers`` lists, without any weights."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Renders and atlases on a real cluster of two nodes with a CPU each: the same pixels as here, whatever dies."""
+"""Renders and atlases on a real cluster of two one-CPU nodes: the same pixels as local work, even if workers or nodes die."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ AGAIN = "a task on a node is repeated"
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """As the tasks, which have one CPU each: pixels depend on it."""
+    """Compute with one thread, like the tasks, which have one CPU each: pixels depend on it."""
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -52,14 +52,14 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def connection(ray_cluster: RayCluster) -> Iterator[Cluster]:  # noqa: F811
-    """One for all calls: with each of its own their workers would end, and load torch again."""
+    """Share one connection: with one for each call, the workers would end and load torch again."""
     with connect(ray_cluster.address) as connected:
         yield connected
 
 
 @pytest.fixture
 def far(connection: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a call says besides to have it done there."""
+    """Return the words that make a call run on the cluster."""
 
     @contextlib.contextmanager
     def connected(address: str) -> Iterator[Cluster]:
@@ -84,7 +84,7 @@ def done(answer: Result) -> str:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """What is there, by name."""
+    """Return the files' contents by name."""
     return {each.name: each.read_bytes() for each in sorted(path.iterdir())} if path.is_dir() else {"": path.read_bytes()}
 
 
@@ -170,7 +170,7 @@ def test_ctrl_c_leaves_what_is_done_of_an_atlas(far: list[str], tmp_path: Path, 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Three pictures, one of which is none."""
+    """Return a folder with two pictures and a file that is not a picture."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, size in (("a", (71, 53)), ("c", (50, 64))):

@@ -1,4 +1,4 @@
-"""What is sent to nodes, and what they keep of it."""
+"""Which files are sent to nodes, and which of them nodes keep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streamer.messages.scenes import Scene, Target, arrange
 
 
 class Sender:
-    """Sends nothing anywhere: what stands for something is the thing itself."""
+    """Sends nothing: the reference to a value is the value itself."""
 
     device = "cpu"
 
@@ -35,7 +35,7 @@ CREW = cast(NodePool, Sender())
 
 @pytest.fixture(autouse=True)
 def _folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caches of whoever sends and whoever is sent something; ``on_node`` goes from one to the other."""
+    """Create the caches of the sender and of a node; ``on_node`` switches from the first to the second."""
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(node_files, "fetched", lambda content: content)

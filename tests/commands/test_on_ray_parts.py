@@ -1,4 +1,4 @@
-"""What makes up work on a cluster, without one."""
+"""The parts of work on a cluster, without a cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZE = (4, 6)
 
 
 def film(count: int, fps: int = 10) -> Iterator[SourcePicture]:
-    """Pictures as bright as their number."""
+    """Yield pictures whose brightness is their number."""
     return (SourcePicture(np.full((*SIZE, 3), number, np.uint8), number, number / fps) for number in range(count))
 
 
@@ -84,7 +84,7 @@ def test_a_fade_goes_from_one_to_the_other() -> None:
 
 
 class Known:
-    """A task that is done."""
+    """A finished task."""
 
     def __init__(self, stretch: Stretch[int]) -> None:
         self._stretch = stretch

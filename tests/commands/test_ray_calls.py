@@ -1,4 +1,4 @@
-"""Calls with ``--ray`` and without: connected and left, refused in a line, and Ray not even imported."""
+"""Calls with and without ``--ray``: they connect and leave, fail with one line, and do not even import Ray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls of ``zoomdream render``: what each sub-command takes, and that the old form means the same."""
+"""The calls of ``zoomdream render``: what each subcommand takes, and that the old form means the same."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_both_forms_render_the_same(kind: str, new: list[str], old: list[str], r
         answer = render(*words)
         assert answer.exit_code == 0, answer.output
     assert renders.kinds == [kind, kind]
-    # The picture that a script starts from is one of the files in the old form.
+    # In the old form, the picture that a script starts from is one of the files.
     first, second = (replace(call, files=call.files + call.image, image=()) for call in renders.calls)
     assert first == second
     assert renders.rest[0] == renders.rest[1]
@@ -245,7 +245,7 @@ DOCUMENTED = [
     *((f"style {style.name}", f"zoomdream render {style.call}") for style in STYLES),
     *((where, call) for where, line in calls() for call in re.findall(r"zoomdream render (?!\[CONFIG\])\S[^#|]*", line)),
 ]
-"""Every render of the documents, of the configs' comments and of the styles, but for the note on the old form."""
+"""Every render in the documents, the configs' comments and the styles, except the note on the old form."""
 
 
 def test_documented_calls_are_of_the_new_form() -> None:
@@ -258,6 +258,6 @@ def test_documented_calls_are_of_the_new_form() -> None:
         if name == "--list-styles":
             continue
         assert name in OPTIONS, f"{where}: {call}"
-        if words:  # else it is only named
+        if words:  # else the text only names the subcommand
             group.commands[name].make_context(name, words)
     assert len(DOCUMENTED) > 50

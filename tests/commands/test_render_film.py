@@ -232,7 +232,7 @@ def test_a_wrong_call_ends_with_2_and_one_line(
 
 
 PLAIN = ("--set", "source.mix=0", "--set", "canvas.width=64", "--set", "video.flash_limiter=false")
-"""The film itself is seen."""
+"""Settings that leave the film visible as it is."""
 
 
 def test_colours_leave_as_they_came(tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ def scene(number: int, words: str, user: str = "") -> Scene:
 
 
 class Lived:
-    """A live run on a hand-driven clock, written down."""
+    """A live run on a hand-driven clock, with its journal."""
 
     def __init__(self, folder: Path, script: list[tuple[float, object]], before: "Lived | None" = None) -> None:
-        """``before`` is a run that this one goes on from, by a snapshot."""
+        """Run the script; with ``before``, continue from that run's snapshot."""
         self.clock, frame_slots = HandClock(1000.0), FakeRing()
         threads = torch.get_num_threads()
         dream = build_dream(CONFIG, 3, lambda what: None)
@@ -92,7 +92,7 @@ class Lived:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Of its last moment."""
+        """The snapshot of the run's last moment."""
         assert self.kept is not None
         keyframe, kept = self.kept
         return Snapshot(
@@ -102,14 +102,14 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    """Eight seconds: a goldfish, then from the fourth on a pizza for ann."""
+    """Run for eight seconds: a goldfish, then a pizza for ann from the fourth second on."""
     script = [(1002.0, scene(0, "goldfish")), (1006.0, scene(1, "pizza", "ann")), (1010.0, Stop())]
     return Lived(tmp_path_factory.mktemp("journals"), script)
 
 
 @pytest.fixture(scope="module")
 def journal(lived: Lived) -> Path:
-    """Of that run."""
+    """Return that run's journal."""
     return lived.path
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_went_on_from_a_snapshot_is_replayed_from_there(lived: Lived,
 
 @pytest.fixture
 def replay(journal: Path, tmp_path: Path) -> Callable[..., tuple[np.ndarray, str]]:
-    """Replays to (frames, H, W, 3), and what was said."""
+    """Return a function that replays the journal to (frames, H, W, 3) and the command's output."""
 
     def call(*more: str) -> tuple[np.ndarray, str]:
         output = tmp_path / "-".join(re.sub(r"\W", "", part) for part in ("a", *more))

@@ -32,7 +32,7 @@ def call(*words: str | Path) -> Result:
 
 @pytest.fixture
 def render(tmp_path: Path) -> Callable[..., Path]:
-    """Renders to a file of a name, or fails."""
+    """Return a function that renders to a file of a given name, or fails."""
 
     def render(name: str, *words: str | Path) -> Path:
         output = tmp_path / name

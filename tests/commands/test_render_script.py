@@ -21,7 +21,7 @@ SCRIPT = ["--script", "0 goldfish + umbrella; 0.3 pizza"]
 
 @pytest.fixture
 def render(tmp_path: Path) -> Callable[..., Path]:
-    """Renders to a file of a name, or fails."""
+    """Return a function that renders to a file of a given name, or fails."""
 
     def call(name: str, *more: str) -> Path:
         output = tmp_path / name
@@ -33,7 +33,7 @@ def render(tmp_path: Path) -> Callable[..., Path]:
 
 
 def pixels(folder: Path) -> np.ndarray:
-    """(frames, H, W, 3) of a folder of pictures."""
+    """Return the pictures of a folder as (frames, H, W, 3)."""
     return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.iterdir())])
 
 

@@ -1,4 +1,4 @@
-"""A real render by each sub-command, with the bundled network; the same pixels as by the old form."""
+"""A real render with each subcommand and the bundled network; the old form gives the same pixels."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ SAVED = {
     "--ray": True,
     "--ray-segment": 9.0,
 }
-"""What an earlier version saved for a film on a cluster."""
+"""The facts that an earlier version saved for a film on a cluster."""
 
 
 def test_what_an_earlier_version_saved_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:

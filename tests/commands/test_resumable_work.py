@@ -1,4 +1,4 @@
-"""Renders that are stopped or killed, and gone on with: the same pictures."""
+"""Renders that are stopped or killed and then continued give the same pictures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bare(*words: str | Path) -> Result:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[ResumableWork, int], None]], None]:
-    """Has something done before each look, given how many pictures are done."""
+    """Return a function that sets a hook for each ``save_or_stop``; the hook gets the number of finished pictures."""
     look: Look = ResumableWork.save_or_stop
 
     def set_up(before: Callable[[ResumableWork, int], None]) -> None:
@@ -91,7 +91,7 @@ def test_what_is_stopped_goes_on_to_the_same_pictures(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mp4, "PIECE_FRAMES", (1, 4))
-    monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # it repeats itself then
+    monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # makes x264 reproducible
     clicking(tmp_path / "in.mp4", "aac", seconds=1.0)
     for folder in ("whole", "stopped"):
         (tmp_path / folder).mkdir()
@@ -120,7 +120,7 @@ def test_what_is_killed_between_two_saves_goes_on_from_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: Callable[[Callable[[ResumableWork, int], None]], None]
 ) -> None:
     monkeypatch.setattr(mp4, "PIECE_FRAMES", (1, 4))
-    monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # it repeats itself then
+    monkeypatch.setitem(mp4.X264, "x264-params", "no-mbtree=1")  # makes x264 reproducible
     left, output = tmp_path / "left", tmp_path / "a.mp4"
 
     def before(work: ResumableWork, done: int) -> None:
@@ -133,7 +133,7 @@ def test_what_is_killed_between_two_saves_goes_on_from_the_last(
     whole = output.read_bytes()
     left.rename(tmp_path / "a.mp4.unfinished")
     output.unlink()
-    answer = bare("--resume", "-o", output)  # alone: the rest is as it was called
+    answer = bare("--resume", "-o", output)  # no other words: the rest comes from the first call
     assert answer.exit_code == 0, answer.output
     assert "after 6" in answer.stderr
     assert output.read_bytes() == whole
@@ -157,7 +157,7 @@ def test_what_was_begun_is_neither_lost_nor_mixed_with_others(
         answer = call("--resume", "-o", output, *SCRIPT, *words)
         assert answer.exit_code == 2
         assert f"'{output}' was started with other {unlike}: use those again" in answer.stderr
-    answer = call("--fresh", "-o", output, *SCRIPT)  # stops again, at the same picture
+    answer = call("--fresh", "-o", output, *SCRIPT)  # stops at the same picture again
     assert answer.exit_code == 130
     state = tmp_path / "a.png.unfinished" / "state"
     state.write_bytes(state.read_bytes()[:-1])
@@ -190,7 +190,7 @@ def test_of_many_pictures_those_that_are_there_are_left_alone(
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """The last picture of a render that nothing stops: (H, W, 3) uint8."""
+    """Return the last picture of a render that nothing stops: (H, W, 3) uint8."""
     output = tmp_path_factory.mktemp("uninterrupted") / "a.png"
     assert call("-o", output, "--seed", "3", *SCRIPT).exit_code == 0
     return np.asarray(Image.open(output))

@@ -1,4 +1,4 @@
-"""What signals mean to a stream, and how other settings reach the chat bot."""
+"""What signals do to a stream, and how changed settings reach the chat bot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is 
 
 
 class Heard:
-    """What a stream is told by signals."""
+    """Records what signals ask of a stream."""
 
     def __init__(self) -> None:
         self.stopping, self.reloads = threading.Event(), 0
@@ -76,7 +76,7 @@ def test_nohup_holds_though_the_terminal_is_closed(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_terminal_is_there_or_not() -> None:
-    """Whatever is so here: it is told without an error."""
+    """The answer depends on where the tests run, but it comes without an error."""
     assert run._has_terminal() in (True, False)
     code = "from streamer.commands.run import _has_terminal; raise SystemExit(_has_terminal())"
     done = subprocess.run([sys.executable, "-c", code], start_new_session=True, timeout=300, check=False)

@@ -10,7 +10,7 @@ from streamer.commands.say import ChatRequest, NotSaid, address, say, wish
 
 
 class Streamer:
-    """A stand-in for the API: answers every call with what the test put here."""
+    """A stand-in for the API that gives every call the answer a test sets."""
 
     def __init__(self) -> None:
         self.code, self.answer = 201, b""

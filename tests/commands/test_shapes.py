@@ -1,4 +1,4 @@
-"""The command line on films and pictures of every shape and name, shown as they are: the bundled network, small sizes."""
+"""The command line on films and pictures of every shape and name, shown undistorted: the bundled network, small sizes."""
 
 import os
 import subprocess

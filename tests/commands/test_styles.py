@@ -1,4 +1,4 @@
-"""The styles that come along."""
+"""The styles that ship with the program."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_config_that_changes_the_look_is_one() -> None:
         "fanout",
         "camera",
         "wall_with_music",
-    }  # no looks
+    }  # configs that are not styles
     assert {path.stem for path in shipped_configs().glob("*.yaml")} - others == {style.name for style in STYLES}
 
 
