@@ -1,8 +1,8 @@
-"""The precision in which networks compute in a test, whatever the CPU has.
+"""The precision in which networks compute in tests, whatever the CPU supports.
 
-``compute_dtype`` takes bfloat16 where the CPU multiplies it and float32 elsewhere, so a test may see on one machine what it
-never sees on another. Tests that ask for the fixture ``precision`` run in both; the variable ``ZOOMDREAM_TEST_DTYPE`` (float32
-or bfloat16) settles it for all others, and for the processes that they start.
+``compute_dtype`` takes bfloat16 where the CPU supports it and float32 elsewhere, so a test may see on one machine what it
+never sees on another. Tests that use the fixture ``precision`` run in both. The variable ``ZOOMDREAM_TEST_DTYPE`` (float32
+or bfloat16) sets the precision of all other tests and of the processes that they start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.precision.sitecustomize import ANSWERS, QUESTIONS, VARIABLE
 
 
 def forced() -> str | None:
-    """What the environment asks of the whole suite."""
+    """Return the precision that the environment sets for the whole suite, or None."""
     dtype = os.environ.get(VARIABLE)
     if dtype is not None and dtype not in ANSWERS:
         raise pytest.UsageError(f"{VARIABLE} is '{dtype}'; must be {' or '.join(ANSWERS)}")
@@ -24,7 +24,7 @@ def forced() -> str | None:
 
 
 def settle(patch: pytest.MonkeyPatch, dtype: str) -> None:
-    """Have networks compute in a precision, here and in every Python that is started from here."""
+    """Make networks compute in a precision, in this process and in every Python process that it starts."""
     import torch
 
     patch.setenv(VARIABLE, dtype)

@@ -1,7 +1,7 @@
-"""What Python reads first in a process that the tests start: it brings ``ZOOMDREAM_TEST_DTYPE`` there.
+"""Apply ``ZOOMDREAM_TEST_DTYPE`` in processes that the tests start: Python imports this module first.
 
-The program asks torch what the CPU multiplies. torch's answers are put in place when it is imported, and not before: what needs
-no torch goes on without it.
+The program asks torch what the CPU supports. This module replaces torch's answers only when torch is imported, so processes
+that do not need torch do not load it.
 """
 
 import os
@@ -10,10 +10,10 @@ from importlib.machinery import PathFinder, SourceFileLoader
 
 VARIABLE = "ZOOMDREAM_TEST_DTYPE"
 ANSWERS = {"float32": False, "bfloat16": True}
-"""Whether the CPU has what makes the program compute in that precision."""
+"""For each precision, the answer about the CPU that makes the program compute in it."""
 MODULE = "torch.cpu"
 QUESTIONS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-"""What ``compute_dtype`` asks that module."""
+"""The functions of that module that ``compute_dtype`` calls."""
 
 
 class _Answering(SourceFileLoader):
