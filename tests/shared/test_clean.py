@@ -49,7 +49,7 @@ UNSEEN = ("\u200b", "\u2060", "\ufeff", "\u202e", "\u200d", "\ufe0f", "\u00ad", 
 
 @pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
 def test_nothing_invisible_hides_what_follows(unseen):
-    """However much of it stands before a word or between two; a chat message has at most 500 characters."""
+    """No number of invisible characters before or between words hides text; a chat message has at most 500 characters."""
     assert clean_text(unseen * 900 + "volcano") == "volcano"
     assert clean_text("pizza " + unseen * 900 + "volcano") == "pizza volcano"
     assert clean_name(unseen * 900 + "Ann" + unseen * 900) == "Ann"
