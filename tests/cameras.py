@@ -1,4 +1,4 @@
-"""A camera in a test's hands."""
+"""A camera that tests control."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_S
 
 
 class FakeCamera:
-    """A camera whose pictures a test hands out, and that can be pulled out and put back, as a V4L2 device on USB is."""
+    """A camera that delivers a test's pictures and can be unplugged and plugged in again, like a V4L2 device on USB."""
 
     live = True
     notes = ()

@@ -1,6 +1,6 @@
-"""What every test is held to: no unexpected warning in the log, no thread or process left behind, nothing of the user's.
+"""Rules for every test: no unexpected warning in the log, no thread or process left behind, no use of the user's files.
 
-A test that provokes a warning says so: ``@pytest.mark.logs("text in it", …)``, or it takes ``caplog`` and looks itself.
+A test that provokes a warning is marked with ``@pytest.mark.logs("text in it", …)``, or takes ``caplog`` and checks the log.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ import typer.testing
 from hypothesis import settings
 
 QUICK = "ZOOMDREAM_TEST_QUICK" in os.environ
-"""Only what is over in a moment, as ``make quick`` does: no torch, no examples by chance, and no module with these."""
+"""Run only fast tests, as ``make quick`` does: no torch, no random examples, and no module that ``SLOW`` matches."""
 SLOW = re.compile(
     r"^\s*(?:from|import) (?:asyncio|av|multiprocessing|playwright|socket|subprocess|threading|time|torch|typer"
     r"|streamer\.(?:pipeline|video\.(?:encoding|files|sinks))|tests\.(?:acceptance|bot|test_pipeline|video|web))\b"
     r"|importorskip\(",
     re.MULTILINE,
 )
-"""Processes, threads, servers, browsers, the command line as a whole, and what encodes or decodes video."""
+"""Imports of processes, threads, servers, browsers, the whole command line, and encoding or decoding of video."""
 if QUICK:
-    sys.modules["torch"] = None  # type: ignore[assignment]  # so that whatever needs it is skipped
+    sys.modules["torch"] = None  # type: ignore[assignment]  # so that tests that need it are skipped
 
 from streamer.dream.device import make_cpu_sums_repeatable, return_freed_memory  # noqa: E402
 from streamer.logs import CHATTY, Counting  # noqa: E402
@@ -43,28 +43,28 @@ from tests import precision  # noqa: E402
 from tests.patience import PATIENCE_S  # noqa: E402
 from tests.scheduling import FileScheduling, sort_longest_first  # noqa: E402
 
-make_cpu_sums_repeatable()  # before any test computes: MKL looks for it only once
-os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, on a busy machine for long
-settings.register_profile("here", deadline=None)  # a busy machine is no bug
-settings.register_profile("ci", deadline=None, derandomize=True)  # a change is judged by itself, not by that day's dice
+make_cpu_sums_repeatable()  # before any test computes: MKL reads the setting only once
+os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, for long on a busy machine
+settings.register_profile("here", deadline=None)  # a busy machine is not a bug
+settings.register_profile("ci", deadline=None, derandomize=True)  # the change decides, not that day's random examples
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 WITHOUT_TORCH = importlib.util.find_spec("torch") is None
-"""Then all that needs it is skipped, and the rest is tested: ``.ci/run`` does so with further versions of Python."""
-collect_ignore = ["tools"] if WITHOUT_TORCH else []  # the training: nothing in it goes without
+"""Whether to skip all tests that need torch and run the rest: ``.ci/run`` does so with further versions of Python."""
+collect_ignore = ["tools"] if WITHOUT_TORCH else []  # the training: all of it needs torch
 BUSY = ("given up, because other programs use the machine",)
-"""What the log of a program that is well may hold wherever a machine has much else to do."""
+"""Log texts that a healthy program may write on a busy machine."""
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out the modules that are not quick, where only those are to run."""
+    """Leave out slow modules in a quick run."""
     slow = QUICK and collection_path.name.startswith("test_") and SLOW.search(collection_path.read_text(encoding="utf-8"))
     return True if slow else None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Skip the modules that import torch where there is none."""
+    """Skip modules that import torch where it is not installed."""
     report = yield
     error = report.call.excinfo and report.call.excinfo.value.__cause__
     if WITHOUT_TORCH and isinstance(error, ModuleNotFoundError) and error.name == "torch":
@@ -73,7 +73,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of what imports torch only when it is called, where there is none; leave out those that are not quick."""
+    """Drop slow tests in a quick run, sort the rest, and skip those marked as needing torch where it is not installed."""
     if QUICK:
         by_chance = [item for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
         left_out = {*by_chance, *(item for item in items if item.get_closest_marker("slow") or _starts_ray(item))}
@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
-    """Run the tests of a file on one worker."""
+    """Run all tests of a file on one worker."""
     return FileScheduling(config, log)
 
 
@@ -95,7 +95,7 @@ def _starts_ray(item: pytest.Item) -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Queues, caches and tokens of whoever runs the tests stay out of them; the precision that they ask for does not."""
+    """Keep the user's queues, caches and tokens out of the tests, but apply the precision that the user sets."""
     dtype = precision.forced()
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
@@ -109,7 +109,7 @@ def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(autouse=True, scope="session")
 def _command_line_is_built_once() -> Iterator[None]:
-    """Typer's runner builds all commands again for each call, which takes longer than many a call."""
+    """Build all commands only once: Typer's runner builds them for each call, which takes longer than many calls."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))
         yield
@@ -117,7 +117,7 @@ def _command_line_is_built_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _ctrl_c_is_heard() -> Iterator[None]:
-    """A shell that runs the tests in the background has them ignore Ctrl+C, and what they start would ignore it, too."""
+    """Restore Ctrl+C: a shell that runs the tests in the background makes them and their child processes ignore it."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -128,13 +128,13 @@ def _ctrl_c_is_heard() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """Commands set up logging for themselves; the next test is not to live with it."""
+    """Undo the logging setup of commands, so that it does not affect the next test."""
     root, chatty = logging.getLogger(), [logging.getLogger(name) for name in CHATTY]
     handlers, levels = root.handlers[:], [logger.level for logger in (root, *chatty)]
     yield
     for handler in root.handlers:
         if isinstance(handler, Counting) and handler not in handlers:
-            handler.close()  # its counts would be written later, to a stream that is closed
+            handler.close()  # otherwise it writes its counts later, to a closed stream
     root.handlers[:] = handlers
     for logger, level in zip((root, *chatty), levels, strict=True):
         logger.setLevel(level)
@@ -164,14 +164,14 @@ def _no_unexpected_logs(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _freed_memory_returned() -> Iterator[None]:
-    """A dream keeps what it has freed for its next step; the tests of other things are not to pay for that."""
+    """Return the memory that a dream keeps for its next step, so that other tests do not pay for it."""
     yield
     return_freed_memory()
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_running() -> Iterator[None]:
-    """Threads and processes that were told to end may still take their time."""
+    """Fail a test that leaves threads or processes running; those that are ending get time to finish."""
     threads, children = set(threading.enumerate()), _children()
     yield
     deadline = time.monotonic() + PATIENCE_S
@@ -189,8 +189,8 @@ def _started_since(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 def _children() -> set[int]:
-    """Living child processes; multiprocessing's own tracker of shared memory is meant to outlive the tests."""
-    multiprocessing.active_children()  # reaps those that have ended
+    """Return the live child processes, except multiprocessing's tracker of shared memory, which outlives the tests."""
+    multiprocessing.active_children()  # reaps ended children
     tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
     found = set()
     for file in Path("/proc/self/task").glob("*/children"):  # Linux only; elsewhere nothing is found

@@ -1,4 +1,4 @@
-"""Disks that are full, for tests."""
+"""Full disks for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """Let this process write nothing to any file, as on a disk without room; the error is EFBIG instead of ENOSPC."""
+    """Make every write of this process to a file fail, as on a full disk; the error is EFBIG instead of ENOSPC."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))

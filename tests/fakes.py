@@ -1,4 +1,4 @@
-"""Stand-ins that tests of several rooms share."""
+"""Stand-ins that tests of several packages share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class HandClock:
-    """A clock that only moves when told to: call it for the time, ``sleep`` or ``advance`` to move it."""
+    """A clock that moves only when a test moves it: call it for the time, ``sleep`` or ``advance`` to move it."""
 
     def __init__(self, now_s: float = 1000.0) -> None:
         self.now_s = now_s
         self.oversleep_s = 0.0
-        """How much longer than asked each sleep takes."""
+        """How much longer than requested each sleep takes."""
 
     def __call__(self) -> float:
         return self.now_s
@@ -33,9 +33,9 @@ class HandClock:
 def tiny_network(
     wnids: tuple[str, ...] = ("n00000001", "n00000002", "n00000003"), seed: int = 0, dtype: torch.dtype | None = None
 ) -> Network:
-    """A random network of three convolutions, one logit position per 4 pixels.
+    """Return a random network with three convolutions and one logit position per 4 pixels.
 
-    It computes as the real ones do on the CPU at hand, unless ``dtype`` says otherwise.
+    It computes in the precision of the real networks on this CPU unless ``dtype`` is given.
     """
     import torch
     from torch import nn
@@ -56,7 +56,7 @@ def tiny_network(
 
 
 def tiny_ensemble(*seeds: int) -> Ensemble:
-    """Tiny networks with the same classes, one for each seed; one of seed 0 if none is given."""
+    """Return tiny networks with the same classes, one for each seed; one with seed 0 if none is given."""
     from streamer.dream.networks.ensemble import Ensemble
 
     return Ensemble(*(tiny_network(seed=seed) for seed in seeds or (0,)))

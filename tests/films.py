@@ -18,7 +18,7 @@ from streamer.video.files.movie import MovieWriter
 
 
 def picture(shade: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
-    """Grey of a shade, with a white corner at the top left."""
+    """Return a picture in one shade of grey, with a white corner at the top left."""
     image = np.full((*size, 3), shade, np.uint8)
     image[: size[0] // 4, : size[1] // 4] = 255
     return image
@@ -36,10 +36,10 @@ def write_film(
     """Write a film of grey pictures, one per shade.
 
     Args:
-        times_s: When each is to be seen; None: 10 a second.
+        times_s: When each picture is shown; None: 10 a second.
         rotation: Degrees counter-clockwise noted in the file, a multiple of 90.
         shape: Width of a pixel over its height.
-        lasts_s: How long the last one is seen; None: a tenth of a second.
+        lasts_s: How long the last picture is shown; None: a tenth of a second.
     """
     times_s = [number / 10 for number in range(len(shades))] if times_s is None else times_s
     odd = size[0] % 2 or size[1] % 2
@@ -53,7 +53,7 @@ def write_film(
         stream.sample_aspect_ratio = shape
         if not odd:
             stream.options = {"crf": "10", "tune": "zerolatency"}
-        container.start_encoding()  # also where there is nothing to encode
+        container.start_encoding()  # writes the header even without pictures
         for shade, time_s in zip(shades, times_s, strict=True):
             frame = av.VideoFrame.from_ndarray(picture(shade, size), format="rgb24")
             frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
@@ -76,7 +76,7 @@ def _note_rotation(path: Path, rotation: int) -> None:
 
 
 FLASH, DARK = 235, 20
-"""Shades of a clip's first picture in each second, and of the others."""
+"""Shades of the first picture in each second of a clip, and of the others."""
 RATE = 48_000
 
 
@@ -92,12 +92,12 @@ def write_clip(
     size: tuple[int, int] = (48, 64),
     sound_rate: int = RATE,
 ) -> Path:
-    """Write a film that flashes and clicks at the beginning of every second, with B-frames where the codec has them.
+    """Write a film that flashes and clicks at the start of every second, with B-frames where the codec has them.
 
     Args:
         sound: codec of the sound; None for none.
         begins_s: time stamp of the first picture.
-        form: FFmpeg's name of the format; None for what the suffix says.
+        form: FFmpeg's name of the format; None for the suffix's.
     """
     per_picture = sound_rate // fps
     with av.open(str(path), "w", format=form) as container:
@@ -133,7 +133,7 @@ def write_clip(
 
 
 def flashes(reader: FilmReader) -> list[float]:
-    """When a clip is seen to flash, in seconds from its first picture on; reads it to its end."""
+    """Read a clip to its end; return the times of its flashes, in seconds from its first picture."""
     found, before = [], False
     try:
         while True:
@@ -147,7 +147,7 @@ def flashes(reader: FilmReader) -> list[float]:
 
 
 def clicks(path: Path) -> list[float]:
-    """When a file is heard to click, in seconds of its own time stamps."""
+    """Return the times of a file's clicks, in seconds of its own time stamps."""
     found: list[float] = []
     last = -1.0
     with av.open(str(path)) as container:
@@ -163,7 +163,7 @@ def clicks(path: Path) -> list[float]:
 
 
 def carried_over(film: Path, into: Path) -> Path:
-    """A film written anew, undreamt, as ``zoomdream render --video`` does it."""
+    """Write a copy of a film without a dream, the way ``zoomdream render --video`` writes films."""
     with closing(FilmReader(str(film))) as reader:
         image, time_s = reader.read()
         with MovieWriter(into, image.shape[:2], probe_film(film).fps, FilmSound(film, None, reader.begins_s)) as movie:

@@ -1,4 +1,4 @@
-"""How long tests wait for what has to happen."""
+"""How long tests wait for something to happen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 PATIENCE_S = 120.0
-"""Far longer than anything takes on a machine with much else to do: where all is well it costs nothing."""
+"""Time limit, far longer than anything takes on a busy machine. It costs nothing while tests pass."""
 LOOK_S = 0.01
-"""From one look to the next."""
+"""Time between two checks of a condition."""
 
 
 def faults(told: Mapping[str, Any]) -> list[str]:
-    """The problems that a status tells, but for those that a machine with much else to do has when all is well."""
+    """Return the problems that a status reports, except those that a busy machine causes in a healthy stream."""
     return [problem for problem in told["health"]["problems"] if "frames come slower" not in problem]
 
 
@@ -22,7 +22,7 @@ def until(condition: Callable[[], object], told: Callable[[], object] = lambda: 
     """Wait until a condition comes true.
 
     Raises:
-        AssertionError: it did not; with what ``told`` says then.
+        AssertionError: it does not within ``PATIENCE_S``; ``told`` returns the message.
     """
     end_s, pause = time.monotonic() + PATIENCE_S, threading.Event()
     while not condition():

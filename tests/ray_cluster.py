@@ -1,7 +1,7 @@
-"""A real Ray cluster on this machine for the tests of a module: two nodes with one CPU each, ended with all its processes.
+"""A real Ray cluster on one machine for the tests of a module: two nodes with one CPU each, shut down after the module.
 
-A test file that wants it says ``from tests.ray_cluster import ray_address`` beside ``pytest.importorskip("ray")``, and connects
-by ``streamer.cluster.connect(ray_address)``, which it closes: a process has one connection at a time.
+A test file calls ``pytest.importorskip("ray")`` and uses ``from tests.ray_cluster import ray_address``. It connects with
+``streamer.cluster.connect(ray_address)`` and closes that connection: a process has one connection at a time.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 STORE_BYTES = 100 * 2**20
-"""Memory of each node for what tasks are given and return."""
+"""Memory of each node for the arguments and results of tasks."""
 SIGNS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "disabled",  # whoever runs the tests may have a token, which is nothing to them
+    "RAY_AUTH_MODE": "disabled",  # ignore a token that the user may have
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
 }
-"""Of the environment, for the cluster and for those who connect to it."""
+"""Environment variables for the cluster and for processes that connect to it."""
 QUICK_DEATH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
-"""A node whose processes are gone is noticed in seconds."""
+"""Settings that make Ray notice within seconds that a node's processes are gone."""
 
 
 @contextlib.contextmanager
 def ray_environment() -> Iterator[None]:
-    """Have what is started within find this copy of the program, and nothing of whoever runs the tests."""
+    """Make child processes import this copy of the program and ignore the user's Ray settings."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("RAY_")]:
             patch.delenv(name)
@@ -47,7 +47,7 @@ def ray_environment() -> Iterator[None]:
 
 @contextlib.contextmanager
 def started(cpus: tuple[int, ...] = (1, 1), **options: Any) -> Iterator[Cluster]:
-    """A cluster of nodes with so many CPUs each; the first is its head. Within ``ray_environment`` only."""
+    """Start a cluster of nodes with these numbers of CPUs; the first is its head. Only for use in ``ray_environment``."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
@@ -61,7 +61,7 @@ def started(cpus: tuple[int, ...] = (1, 1), **options: Any) -> Iterator[Cluster]
 
 
 def two_nodes() -> Iterator[Cluster]:
-    """A cluster for as long as a fixture lives; skips if Ray is not installed."""
+    """Run a cluster for as long as a fixture lives; skip if Ray is not installed."""
     pytest.importorskip("ray")
     with ray_environment(), started() as cluster:
         yield cluster
@@ -69,13 +69,13 @@ def two_nodes() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")  # its idle processes would slow down all later tests
 def ray_cluster() -> Iterator[Cluster]:
-    """The cluster itself, for a test that adds nodes to it and removes them."""
+    """Provide the cluster itself, for tests that add and remove nodes."""
     yield from two_nodes()
 
 
 @pytest.fixture
 def ray_address(ray_cluster: Cluster) -> Iterator[str]:
-    """Where the cluster is; whoever connects closes."""
+    """Provide the cluster's address; a test that connects also closes its connection."""
     import ray
 
     yield ray_cluster.address
@@ -85,7 +85,7 @@ def ray_address(ray_cluster: Cluster) -> Iterator[str]:
 
 
 def at_work(address: str, task: str) -> list[int]:
-    """The processes of a cluster's workers that are at a task whose name begins so; Linux only."""
+    """Return the worker processes of a cluster that run a task whose name starts with ``task``; Linux only."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -93,8 +93,8 @@ def at_work(address: str, task: str) -> list[int]:
                 parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
                 if (
                     address.encode() in (folder.parent / parent / "cmdline").read_bytes()
-                ):  # its raylet is told where the head is
+                ):  # the command line of its raylet has the head's address
                     found.append(int(folder.name))
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process ended meanwhile
             continue
     return found

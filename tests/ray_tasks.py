@@ -1,4 +1,4 @@
-"""Tasks of tests, which nodes import by name as they do those of the program."""
+"""Tasks for tests; nodes import them by name, like the program's own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ REAL = node.dream_whole
 
 
 def dream_slowly(setup: Setup, scene: Scene, plan: Plan, seed: int, picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """Give a test the time to do something to whoever is at it."""
+    """Dream, but take longer, so that a test has time to interfere with the worker."""
     found = REAL(setup, scene, plan, seed, picture)
     time.sleep(0.5)
     return found
 
 
 def fail_on_umbrellas(setup: Setup, scene: Scene, plan: Plan, seed: int, picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """Fail by itself, always on the same."""
+    """Fail every time for umbrellas, without help from a test."""
     if scene.title == "umbrella":
         raise RuntimeError("rain")
     return REAL(setup, scene, plan, seed, picture)

@@ -1,4 +1,4 @@
-"""A real RTMP server on the loopback for tests: nginx with its RTMP module, with a configuration and a folder of its own."""
+"""A real RTMP server on the loopback for tests: nginx with its RTMP module, its own configuration and its own folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Self
 from tests.patience import PATIENCE_S
 
 KEY = "live_canary_4fLz81QxTw"
-"""The key that is let in unless others are named."""
+"""The stream key that the server accepts unless others are given."""
 MODULES = (
     "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "/usr/lib64/nginx/modules/ngx_rtmp_module.so",
@@ -70,7 +70,7 @@ rtmp {{
 
 
 def missing() -> str | None:
-    """What this machine lacks to run the server; None when it has everything."""
+    """Return what the machine lacks to run the server; None when it has everything."""
     if _nginx() is None:
         return "nginx is not installed"
     if _module() is None:
@@ -89,37 +89,37 @@ def _module() -> str | None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on at the moment."""
+    """Return a TCP port of the loopback that is free at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 class RtmpServer:
-    """Takes what is published with one of ``keys`` at ``url``, and gives it to whoever reads ``stream(key)``.
+    """Accepts streams that are published at ``url`` with one of ``keys``, and serves them at ``stream(key)``.
 
-    Used as a context manager. ``kill`` and ``start`` are a server that dies and comes back at the same address.
+    Use it as a context manager. ``kill`` and then ``start`` imitate a server that dies and comes back at the same address.
     """
 
     def __init__(self, folder: Path, *, keys: tuple[str, ...] = (KEY,), record: bool = False) -> None:
-        """Prepare a server that keeps its files in ``folder``; with ``record``, also all that is published, as FLV."""
+        """Prepare a server that keeps its files in ``folder``; with ``record``, it also records streams there, as FLV."""
         self.folder = folder / "rtmp"
         self.port, self._http_port = free_port(), free_port()
         self.url = f"rtmp://127.0.0.1:{self.port}/live"
-        """Where to publish, without the key."""
+        """The address to publish to, without the key."""
         self.keys, self._record = keys, record
         self._process: subprocess.Popen[bytes] | None = None
 
     def stream(self, key: str = KEY) -> str:
-        """The address to read a stream from."""
+        """Return the address to read a stream from."""
         return f"{self.url}/{key}"
 
     def recordings(self) -> list[Path]:
-        """All that was recorded, oldest first."""
+        """Return all recordings, oldest first."""
         return sorted(self.folder.glob("*.flv"), key=lambda path: path.stat().st_mtime_ns)
 
     def wait_for_end(self, streams: int = 1) -> None:
-        """Wait until so many published streams have ended and their records are whole; TimeoutError when they don't."""
+        """Wait until so many published streams have ended and their recordings are complete; otherwise raise TimeoutError."""
         end_s = time.monotonic() + PATIENCE_S
         log = self.folder / "rtmp.log"
         while not log.exists() or log.read_text(errors="replace").count(" PUBLISH ") < streams:
@@ -128,14 +128,14 @@ class RtmpServer:
             time.sleep(0.02)
 
     def log(self) -> str:
-        """What the server logged so far."""
+        """Return what the server has logged so far."""
         texts = [
             path.read_text(errors="replace") for path in (self.folder / "error.log", self.folder / "rtmp.log") if path.exists()
         ]
         return "\n".join(texts)
 
     def start(self) -> None:
-        """Run it, and wait until it takes connections; RuntimeError when it does not come up."""
+        """Start the server and wait until it accepts connections; raise RuntimeError if it does not."""
         assert self._process is None
         reason = missing()
         if reason is not None:
@@ -177,15 +177,15 @@ class RtmpServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it without notice; its connections are reset."""
+        """Kill the server; its connections are reset."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it; its connections are closed."""
+        """Stop the server; its connections are closed."""
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Let it stop reading, connections open, as a machine that hangs; ``go_on`` ends that."""
+        """Stop reading but keep connections open, like a machine that hangs; ``go_on`` ends the pause."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -221,10 +221,10 @@ def _answers(port: int) -> bool:
 
 
 def _ends_with_us() -> list[str]:
-    """What to start a program by, so that nothing is left running when the tests are killed (Linux's PR_SET_PDEATHSIG).
+    """Return the command that starts a program so that it dies when the tests are killed (Linux's PR_SET_PDEATHSIG).
 
-    A program of its own, as ``preexec_fn`` runs Python between fork and exec, where a lock that another thread held stays
-    taken for ever.
+    It is a separate program: ``preexec_fn`` runs Python between fork and exec, where a lock that another thread held is
+    never released.
     """
     if sys.platform != "linux":
         return []

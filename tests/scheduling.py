@@ -1,6 +1,6 @@
-"""Which worker of pytest-xdist runs which tests: a file's stay together, and the longest files come first.
+"""Which worker of pytest-xdist runs which tests: those of a file stay together, and the longest files come first.
 
-A file starts its browser or cluster once for each worker that runs a part of it. A long file that begins last keeps one core
+A file starts its browser or cluster once for each worker that runs a part of it. A long file that starts last keeps one core
 busy while the others idle.
 """
 
@@ -31,13 +31,13 @@ LONGEST = (
     "tests/test_pipeline.py",
     "tests/web/test_fuzz.py",
 )
-"""Files and folders whose tests take more than 20 s, the longest first; ``pytest --durations=0`` tells."""
+"""Files and folders whose tests take more than 20 s, the longest first; ``pytest --durations=0`` lists them."""
 TOGETHER = ("tests/dream/remote/",)
-"""Folders whose files share what they start: here, a Ray cluster."""
+"""Folders whose files share something they start: here, a Ray cluster."""
 
 
 class FileScheduling(LoadFileScheduling):
-    """Gives each file to one worker, and each folder of ``TOGETHER``, in the order in which they are collected."""
+    """Gives each file, and each folder of ``TOGETHER``, to one worker, in the order of collection."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope: str = super()._split_scope(nodeid)

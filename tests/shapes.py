@@ -1,4 +1,4 @@
-"""Pictures whose shape can be measured, a quad and a disc, and films of them."""
+"""Pictures whose shape can be measured (a quad and a disc), and films of them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from av.stream import Disposition
 from streamer.dream.sources.readers import VideoReader
 
 COLOURS = {"R": (200, 40, 40), "G": (40, 200, 40), "B": (40, 40, 200), "Y": (220, 200, 60)}
-"""Red and green above, blue and yellow below."""
+"""The colours of a quad: red and green above, blue and yellow below."""
 
 EXIF = {1: "RG/BY", 2: "GR/YB", 3: "YB/GR", 4: "BY/RG", 5: "RB/GY", 6: "BR/YG", 7: "YG/BR", 8: "GY/RB"}
-"""What is seen of a quad, by the number of its orientation (JEITA CP-3451, section 4.6.4): 6 stands upright after a quarter
-turn clockwise, 5 is mirrored along the diagonal from the top left."""
+"""How a quad with each orientation number is displayed (JEITA CP-3451, section 4.6.4): 6 is upright after a quarter turn
+clockwise, 5 is mirrored along the diagonal from the top left."""
 
 MATRIX = {
     1: (1, 0, 0, 1), 2: (-1, 0, 0, 1), 3: (-1, 0, 0, -1), 4: (1, 0, 0, -1),
     5: (0, 1, 1, 0), 6: (0, 1, -1, 0), 7: (0, -1, -1, 0), 8: (0, -1, 1, 0),
 }  # fmt: skip
-"""The same as a, b, c, d of a display matrix."""
+"""The same orientations as a, b, c, d of a display matrix."""
 
 
 def quad(size: tuple[int, int] = (120, 160)) -> np.ndarray:
-    """Four fields, (H, W, 3) uint8."""
+    """Return a picture of four coloured fields, (H, W, 3) uint8."""
     image = np.zeros((*size, 3), np.uint8)
     rows, columns = (slice(0, size[0] // 2), slice(size[0] // 2, None)), (slice(0, size[1] // 2), slice(size[1] // 2, None))
     for number, letter in enumerate("RGBY"):
@@ -36,7 +36,7 @@ def quad(size: tuple[int, int] = (120, 160)) -> np.ndarray:
 
 
 def fields(image: np.ndarray, off: float = 6.0) -> str:
-    """The colours that a quad's fields show, as ``RG/BY``; ``?`` where the mean of one's middle is none of them."""
+    """Return the colours of a quad's fields, such as ``RG/BY``; ``?`` for a field whose middle has none of them as its mean."""
     height, width = image.shape[:2]
     found = ""
     for top in (0.125, 0.625):
@@ -49,14 +49,14 @@ def fields(image: np.ndarray, off: float = 6.0) -> str:
 
 
 def disc(size: tuple[int, int], diameter: float, pixel: float = 1.0) -> np.ndarray:
-    """A white disc in the middle, (H, W, 3) uint8; squeezed so that it is round where a pixel is ``pixel`` times as wide."""
+    """Return a white disc in the middle, (H, W, 3) uint8; it is round where a pixel is ``pixel`` times as wide as high."""
     rows, columns = np.ogrid[: size[0], : size[1]]
     inside = (rows - (size[0] - 1) / 2) ** 2 + ((columns - (size[1] - 1) / 2) * pixel) ** 2 <= (diameter / 2) ** 2
     return np.where(inside[..., None], 240, 16).astype(np.uint8).repeat(3, 2)
 
 
 def extent(image: np.ndarray) -> tuple[int, int]:
-    """Height and width of what is bright."""
+    """Return height and width of the bright area."""
     bright = image.mean(2) > 128
     return int(bright.any(1).sum()), int(bright.any(0).sum())
 
@@ -73,8 +73,8 @@ def write(
     """Write a film, 10 pictures a second.
 
     Args:
-        pixel: Width of a pixel over its height, as encoder and container note it; None where they are to say nothing.
-        matrix: a, b, c, d to note down as an MP4's or a Matroska file's display matrix.
+        pixel: Width of a pixel over its height, as encoder and container note it; None: they note nothing.
+        matrix: a, b, c, d of the display matrix to note in an MP4 or Matroska file.
     """
     with av.open(str(path), "w", format=form) as container:
         stream = container.add_stream(codec, rate=10)
@@ -106,13 +106,13 @@ def write_tracks(
     late_s: Sequence[float] = (),
     pictures: Sequence[int] = (),
 ) -> Path:
-    """Write a film of several video tracks, each grey, 10 pictures a second.
+    """Write a film with several grey video tracks, 10 pictures a second.
 
     Args:
         tracks: (height, width) and shade of each.
-        flagged: those with the flag for the default, counted from 0; where none has it, muxers flag the first.
-        covers: those that are a single attached picture, which no player shows while it plays.
-        late_s: when each begins, 0 if left out.
+        flagged: numbers of the tracks with the default flag, from 0; if none has it, muxers flag the first.
+        covers: numbers of the tracks that are a single attached picture, which players do not show as video.
+        late_s: when each starts, in seconds; 0 if left out.
         pictures: how many each has, 5 if left out.
     """
     with av.open(str(path), "w", format=form) as container:
@@ -149,13 +149,13 @@ def note_in_header(path: Path, matrix: Sequence[float]) -> Path:
 
 
 def joined(path: Path, parts: Iterable[Path]) -> Path:
-    """Put files one behind the other."""
+    """Concatenate files."""
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
 
 
 def seen(reader: VideoReader) -> list[np.ndarray]:
-    """All its pictures."""
+    """Return all pictures of a reader."""
     found = []
     try:
         while True:

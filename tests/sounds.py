@@ -1,4 +1,4 @@
-"""Sounds that tests make, files of them, and a radio station on the loopback that behaves as badly as it is told."""
+"""Sounds and sound files for tests, and a radio station on the loopback that misbehaves the way a test wants."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ CODECS = {
 
 
 def sine(seconds: float, hz: float = 440.0, peak: float = 0.5, rate: int = RATE, start_s: float = 0.0) -> np.ndarray:
-    """(n, 2) float32: left as asked for, right the same."""
+    """Return a sine tone on both channels: (n, 2) float32."""
     t = np.arange(round(seconds * rate)) / rate + start_s
     return np.repeat((peak * np.sin(2 * np.pi * hz * t)).astype(np.float32)[:, None], 2, axis=1)
 
 
 def click(rate: int = RATE) -> np.ndarray:
-    """(n,) float64: the tick of a metronome, 30 ms of 1 kHz."""
+    """Return the tick of a metronome, 30 ms of 1 kHz: (n,) float64."""
     t = np.arange(round(0.03 * rate)) / rate
     return np.asarray(0.8 * np.sin(2 * np.pi * 1000 * t) * np.exp(-t / 0.006))
 
 
 def kick(rate: int = RATE) -> np.ndarray:
-    """(n,) float64: a bass drum, which falls to 50 Hz and rings for a quarter of a second."""
+    """Return a bass drum, which falls to 50 Hz and rings for a quarter of a second: (n,) float64."""
     t = np.arange(round(0.25 * rate)) / rate
     return np.asarray(0.7 * np.sin(2 * np.pi * (50 * t + 2.5 * (1 - np.exp(-t / 0.02)))) * np.exp(-t / 0.08))
 
 
 def hat(rate: int = RATE) -> np.ndarray:
-    """(n,) float64: a closed hi-hat, a hiss of 40 ms."""
+    """Return a closed hi-hat, a hiss of 40 ms: (n,) float64."""
     t = np.arange(round(0.04 * rate)) / rate
     hiss = np.diff(np.random.default_rng(3).standard_normal(len(t) + 1))
     return np.asarray(0.12 * hiss * np.exp(-t / 0.01))
 
 
 def strokes(seconds: float, times_s: Iterable[float], sound: np.ndarray, rate: int = RATE) -> np.ndarray:
-    """(n, 2) float32: a sound again and again."""
+    """Return a sound repeated at the given times: (n, 2) float32."""
     track = np.zeros(round(seconds * rate) + len(sound))
     for time_s in times_s:
         at = round(time_s * rate)
@@ -61,12 +61,12 @@ def strokes(seconds: float, times_s: Iterable[float], sound: np.ndarray, rate: i
 
 
 def beats_at(seconds: float, bpm: float, first_s: float = 0.7) -> list[float]:
-    """Times of beats, as seconds, up to a little before the end."""
+    """Return the times of beats, in seconds, up to a little before the end."""
     return [float(time_s) for time_s in np.arange(first_s, seconds - 0.3, 60 / bpm)]
 
 
 def pink(seconds: float, level_db: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
-    """(n, 2) float32: noise as loud in each octave, of so many decibels (RMS) below full scale, faded in."""
+    """Return noise, equally loud in each octave and faded in, with an RMS of ``level_db`` dBFS: (n, 2) float32."""
     chance, count = np.random.default_rng(seed), round(seconds * rate)
     hz = np.maximum(np.fft.rfftfreq(count, 1 / rate), 20.0)
     noise = np.fft.irfft((chance.standard_normal(len(hz)) + 1j * chance.standard_normal(len(hz))) / np.sqrt(hz), count)
@@ -74,7 +74,7 @@ def pink(seconds: float, level_db: float, rate: int = RATE, seed: int = 0) -> np
 
 
 def pad(seconds: float, peak: float = 0.2, rate: int = RATE) -> np.ndarray:
-    """(n, 2) float32: a chord of three notes with vibrato, held on and faded in."""
+    """Return a chord of three notes with vibrato, held and faded in: (n, 2) float32."""
     count = round(seconds * rate)
     t = np.arange(count) / rate
     vibrato = 0.3 * np.sin(2 * np.pi * 5 * t)
@@ -84,7 +84,7 @@ def pad(seconds: float, peak: float = 0.2, rate: int = RATE) -> np.ndarray:
 
 
 def stereo(samples: np.ndarray) -> np.ndarray:
-    """(n,) as (n, 2) float32, both sides the same."""
+    """Return mono samples (n,) as (n, 2) float32, the same on both channels."""
     return np.repeat(samples.astype(np.float32)[:, None], 2, axis=1)
 
 
@@ -93,13 +93,13 @@ def _faded_in(count: int, rate: int) -> np.ndarray:
 
 
 def pitch(samples: np.ndarray, rate: int = RATE) -> float:
-    """The strongest frequency of the left channel, in Hz."""
+    """Return the strongest frequency of the left channel, in Hz."""
     left = samples[:, 0] * np.hanning(len(samples))
     return float(np.fft.rfftfreq(len(left), 1 / rate)[np.abs(np.fft.rfft(left)).argmax()])
 
 
 def write_sound(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
-    """Write a file; its ending tells the format."""
+    """Write a sound file; its suffix sets the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(sound_bytes(path.suffix, samples, rate))
     return path
@@ -133,11 +133,11 @@ def sound_bytes(ending: str, samples: np.ndarray, rate: int = RATE) -> bytes:
 
 
 Answer = Callable[[socket.socket, bytes], None]
-"""Gets a connection and the request's head; what it leaves open stays open until the server ends."""
+"""Gets a connection and the request's head; a connection that it leaves open stays open until the server closes."""
 
 
 class RadioServer:
-    """A server on a free port of the loopback. Each connection is given to the next of its answers, the last for ever."""
+    """A server on a free port of the loopback. Each connection gets the next answer; the last answer repeats."""
 
     def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
@@ -145,7 +145,7 @@ class RadioServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[bytes] = []
-        """Heads of the requests so far."""
+        """The heads of the requests so far."""
         self._open: list[socket.socket] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -159,7 +159,7 @@ class RadioServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(5)  # whoever came last is among the connections now
+        self._thread.join(5)  # after this, the list has the last connection
         with self._lock:
             self._closed = True
             connections = self._open
@@ -169,7 +169,7 @@ class RadioServer:
             each.close()
 
     def _keep(self, connection: socket.socket) -> None:
-        """Have a connection closed with the server, at once where that is closed already."""
+        """Close a connection together with the server, or immediately if the server is closed already."""
         with self._lock:
             if not self._closed:
                 self._open.append(connection)
@@ -211,7 +211,7 @@ def radio_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterato
 def sends(
     body: bytes, *headers: str, status: str = "HTTP/1.0 200 OK", then: Callable[[socket.socket], None] | None = None
 ) -> Answer:
-    """Answer with that, and hang up, or do what ``then`` does."""
+    """Return an answer that sends this response and then hangs up or calls ``then``."""
 
     def answer(connection: socket.socket, _head: bytes) -> None:
         connection.sendall("\r\n".join((status, *headers, "", "")).encode() + body)

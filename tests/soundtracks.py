@@ -1,4 +1,4 @@
-"""Films with several sound tracks for tests, and codecs that nothing here can decode, made without an encoder for them."""
+"""Films with several sound tracks for tests, and films in codecs that nothing can decode, made without their encoders."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 RATE = 48_000
 SIZE = (36, 64)
 _CONFIG = b"\x05\x80\x80\x80"
-"""In an MP4, before the length of the AudioSpecificConfig of AAC (ISO 14496-1, DecSpecificInfoTag)."""
+"""The bytes before the length of AAC's AudioSpecificConfig in an MP4 (ISO 14496-1, DecSpecificInfoTag)."""
 
 
 def film_of_tones(
     path: Path, tones_hz: Sequence[float], seconds: float = 1.0, codec: str = "aac", *, sound_first: bool = False
 ) -> Path:
-    """A film of grey pictures, 10 a second, with a sound track for each tone, the first of them the default."""
+    """Write a film of grey pictures, 10 a second, with a sound track for each tone; the first is the default."""
     with av.open(str(path), "w") as container:
         sounds = [container.add_stream(codec, rate=RATE, layout="stereo") for _ in tones_hz if sound_first]
         video = container.add_stream("libx264", rate=10)
@@ -42,7 +42,7 @@ def film_of_tones(
 
 
 def tone(path: Path) -> float:
-    """The strongest frequency of a film's only sound track, in Hz."""
+    """Return the strongest frequency of a film's only sound track, in Hz."""
     with av.open(str(path)) as container:
         (stream,) = container.streams.audio
         plain = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
@@ -52,7 +52,7 @@ def tone(path: Path) -> float:
 
 
 def renamed(path: Path, letters: str, track: int = 0) -> Path:
-    """Have an MP4 say that a track of AAC is of another codec: its four letters change, and what describes it is hidden."""
+    """Make an MP4 declare another codec for an AAC track: change the codec's four letters and hide its description."""
     data = path.read_bytes()
     at = [where for where in range(len(data)) if data.startswith(b"mp4a", where)][track]
     described = data.index(b"esds", at)
@@ -61,7 +61,7 @@ def renamed(path: Path, letters: str, track: int = 0) -> Path:
 
 
 def retyped(path: Path, kind: int) -> Path:
-    """Have an MP4 say that its AAC is of another audio object type (ISO 14496-3, 1.5.1), below 31."""
+    """Make an MP4 declare another audio object type (ISO 14496-3, 1.5.1), below 31, for its AAC."""
     data = bytearray(path.read_bytes())
     at = data.index(_CONFIG, data.index(b"esds")) + len(_CONFIG) + 1
     data[at] = kind << 3 | data[at] & 7
@@ -70,6 +70,6 @@ def retyped(path: Path, kind: int) -> Path:
 
 
 def unseen(path: Path) -> Path:
-    """Have an MP4 say that its pictures are of a codec that nobody knows."""
+    """Make an MP4 declare an unknown codec for its pictures."""
     path.write_bytes(path.read_bytes().replace(b"avc1", b"xyz1").replace(b"avcC", b"skip"))
     return path

@@ -1,4 +1,4 @@
-"""The tree is the architecture: which module may import what. Arrows point one way: wiring, rooms, leaves."""
+"""Which module may import what. Imports go one way: from the wiring to the packages, and from those to the leaves."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ ROOMS = ("requests", "dream", "video", "web")
 ONLY_IN = {
     "torch": ("streamer.dream",),
     "torchvision": ("streamer.dream",),
-    # What comes from a camera is read, and keyframes that cross a slow network are H.264: both in the dream's own processes.
+    # The dream's own processes read cameras and encode keyframes for slow networks as H.264.
     "av": ("streamer.media", "streamer.video", "streamer.dream.sources.readers", "streamer.dream.worker.remote.h264_keyframes"),
     "aiohttp": ("streamer.web", "bot"),
     "twitchio": ("bot",),
@@ -117,9 +117,9 @@ ONLY_IN = {
 @dataclass(frozen=True)
 class Import:
     module: str
-    """Who imports."""
+    """The importing module."""
     name: str
-    """What, dotted."""
+    """The imported name, dotted."""
     line: int
     runs: bool
     """False under ``if TYPE_CHECKING``."""
@@ -159,7 +159,7 @@ def imports(file: Path) -> Iterator[Import]:
         lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         typing_only = node.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) else []
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):  # holds no imports
+            if isinstance(child, ast.expr):  # expressions contain no imports
                 continue
             yield from walk(child, runs and child not in typing_only, at_start and not lazy)
 
@@ -168,7 +168,7 @@ def imports(file: Path) -> Iterator[Import]:
 
 @functools.cache
 def imports_in(package: str) -> list[Import]:
-    """All imports of a package; found by the first test that asks, since collecting the tests does not need them."""
+    """Return all imports of a package. The first call finds them, since collecting the tests does not need them."""
     return [found for file in sorted((ROOT / package).rglob("*.py")) for found in imports(file)]
 
 
@@ -228,7 +228,7 @@ def test_packages_stay_in_their_rooms(package):
 
 
 def test_the_bot_and_the_streamer_never_import_each_other():
-    """They speak HTTP. The config embeds the bot's settings, the command line starts the bot as the program it is."""
+    """They talk over HTTP. The config embeds the bot's settings, and the command line starts the bot as its own program."""
     assert not lines(each for each in imports_in("bot") if inside(each.name, "streamer"))
     assert not lines(
         each
@@ -241,7 +241,7 @@ def test_the_bot_and_the_streamer_never_import_each_other():
 
 
 def test_what_bot_and_streamer_share_knows_neither_and_needs_two_packages():
-    """Text is cleaned with the standard library and ``regex``, and settings are pydantic's; nothing reads, writes or waits."""
+    """Cleaning text needs only ``regex``, and settings only pydantic; nothing reads, writes or waits."""
     allowed = {"__future__", "unicodedata", "re", "dataclasses", "collections", "enum", "typing", "regex", "shared"}
     of_settings = {"__future__", "pathlib", "typing", "pydantic", "pydantic_core"}
     assert imports_in("shared")
@@ -266,14 +266,14 @@ def test_both_clean_viewers_words_by_the_one_copy():
 
 @functools.cache
 def imported_by(code: str) -> set[str]:
-    """The top-level packages that some code imports, in a fresh interpreter."""
+    """Return the top-level packages that some code imports in a fresh interpreter."""
     command = [sys.executable, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
 def modules_of(leaf: str) -> list[str]:
-    """A leaf that is a module, or the modules of one that is a package."""
+    """Return the module of a leaf, or all modules of a leaf that is a package."""
     return [f"streamer.{leaf}", *(module_name(file) for file in sorted((ROOT / "streamer" / leaf).glob("[!_]*.py")))]
 
 
@@ -283,7 +283,7 @@ CHEAP = [module for leaf in LEAVES for module in modules_of(leaf)] + ["streamer.
 @pytest.mark.parametrize("module", CHEAP)
 def test_torch_is_imported_only_when_there_is_something_to_dream(module):
     torch = {"torch", "torchvision"}
-    # One process imports all of them; only if torch gets in does each need its own.
+    # One process imports all modules; only if that imports torch does each module need its own.
     assert not torch & imported_by(f"import {', '.join(CHEAP)}") or not torch & imported_by(f"import {module}")
 
 

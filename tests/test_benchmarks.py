@@ -20,7 +20,7 @@ GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 
 
 def imported(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A file of the benchmarks, as it is when one of them is run."""
+    """Import a file of the benchmarks as a benchmark that runs does."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     return importlib.import_module(name)
 
@@ -68,7 +68,7 @@ def test_multiplications_are_those_of_the_layers(stepping: ModuleType) -> None:
     facts = stepping.Dream(stepping.maker(), tiny_ensemble(), config, SIZE, torch.device("cpu")).facts
     places = SIZE[0] // 2 * SIZE[1] // 2
     multiplied = places * 8 * 3 * 9 + places // 4 * (8 * 8 * 9 + 8 * 3)
-    assert facts.flops == 2 * 2 * multiplied  # forward and back
+    assert facts.flops == 2 * 2 * multiplied  # forward and backward
 
 
 def test_another_build_is_compared_round_by_round(stepping: ModuleType, step: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""The reference of the public modules: it builds without a warning, and says what it should."""
+"""The reference of the public modules builds without a warning and has the expected content."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_is_public_has_a_docstring_and_is_named_where_people_look() -> None
     named = re.findall(r"`(streamer[\w.*]*)`", told)
     for module in build_reference.PUBLIC:
         assert any(re.fullmatch(re.escape(name).replace(r"\*", r"\w*"), module) for name in named), module
-        if "dream" not in module:  # which may need torch
+        if "dream" not in module:  # those may need torch
             assert importlib.import_module(module).__doc__, module
     for name in named:
         assert any(re.fullmatch(re.escape(name).replace(r"\*", r"\w*"), module) for module in build_reference.PUBLIC), name

@@ -1,4 +1,4 @@
-"""What the catalogue tells of the network at work."""
+"""What the catalogue reports about the running network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIKE = ((3, 1, 2), (2, 0, 3), (1, 0, 3), (0, 1, 2))
 
 
 class Work:
-    """A network at work, which a test changes."""
+    """The catalogue of a running network that a test can change."""
 
     def __init__(self, folder: Path) -> None:
         self.words = WORDS.for_network(KNOWN)

@@ -1,4 +1,4 @@
-"""Reaching a cluster: addresses, what is told where there is none, and what its nodes have."""
+"""Reaching a cluster: addresses, errors when there is none, and what its nodes have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading configs: what is accepted, and the exact words of what is not."""
+"""Loading configs: what is accepted, and the exact error messages for the rest."""
 
 import json
 import re
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def problems(path: Path, text: str | bytes, overrides=(), **environ) -> list[str]:
-    """The config's mistakes, its path shortened to ``live.yaml``."""
+    """Return the config's mistakes, with its path shortened to ``live.yaml``."""
     file = path / "live.yaml"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ConfigError) as caught:
@@ -234,7 +234,7 @@ ERRORS = {
     "dream: {views: [1, 30]}": "live.yaml:1: 'dream.views[1]' is 30; must be 0.5 to 20",
     "dream: {views: [a]}": "live.yaml:1: 'dream.views[0]' is a; must be a number, 0.5 to 20",
     "network: {name: [bundled, 5]}": re.compile(r"live.yaml:1: 'network\.name\[1\]' is 5; must be vgg16, .* or bundled"),
-    # signs that are not what they look like
+    # characters that YAML reads in another way than people
     "queue: {blocked_words: [#foo,\n  bar]}": (
         "live.yaml:1: holds a # in column 25, where an entry should be: put text that starts with # in quotes, or write a "
         "space after it if it is a comment"

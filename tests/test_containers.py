@@ -1,4 +1,4 @@
-"""The files for containers against what they are made of; no engine is needed."""
+"""The container files match the program and each other; no container engine is needed."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ TOKEN = {"ZOOMDREAM_WEB_TOKEN": "a token of some length"}
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions with what follows them, comments and line ends taken out."""
+    """Return the Dockerfile's instructions and their arguments, without comments and continued lines."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
     whole = re.sub(r"\\\n", " ", "\n".join(lines))
     return [(line.split()[0], line.partition(" ")[2].strip()) for line in whole.splitlines() if line.strip()]
 
 
 def copied() -> list[str]:
-    """What is copied from this folder."""
+    """Return the paths that the Dockerfile copies from the repository."""
     parts = [rest.split() for name, rest in instructions() if name == "COPY" and not rest.startswith("--from")]
     return [source for *sources, _ in parts for source in sources]
 
@@ -46,13 +46,13 @@ def last(name: str) -> str:
 
 
 def default_of(argument: str) -> str:
-    """What an argument of the build is where nobody says otherwise."""
+    """Return the default of a build argument."""
     (found,) = [rest.partition("=")[2] for name, rest in instructions() if name == "ARG" and rest.startswith(f"{argument}=")]
     return found
 
 
 def compose(*names: str) -> dict[str, Any]:
-    """The services of compose files, one laid over the other."""
+    """Return the services of compose files; later files override earlier ones."""
     services: dict[str, Any] = {}
     for name in names:
         for service, block in yaml.safe_load((ROOT / name).read_text())["services"].items():
@@ -121,7 +121,7 @@ def test_the_image_starts_the_stream_by_itself():
 
 
 def config_of(command: list[str], file: Path | None = None) -> Any:
-    """The config that ``zoomdream run`` would have with these arguments."""
+    """Return the config that ``zoomdream run`` would have with these arguments."""
     assert command[0] in ("run", "bot")
     overrides = [value for flag, value in itertools.pairwise(command) if flag == "--set"]
     return load(file, overrides, TOKEN)

@@ -1,4 +1,4 @@
-"""The live controls: presets gone over to, A/B, saving, and what is taken back when a switch fails."""
+"""The live controls: switching to presets, A/B, saving, and what is undone when a switch fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG = Config(zoom=ZoomConfig(speed=1.1), controls=ControlsConfig(crossfade_s=
 
 
 class Desk:
-    """Controls over settings that nobody goes by, and a renderer that switches when the test says so."""
+    """Controls over settings that nothing uses, and a renderer that switches when the test says so."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()

@@ -1,4 +1,4 @@
-"""What the documents say against what is so: examples are valid, links lead somewhere, quoted messages exist."""
+"""The documents agree with the program: examples are valid, links lead somewhere, quoted messages exist."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_the_api_is_documented_as_it_is_served() -> None:
 
 
 def anchors(text: str) -> set[str]:
-    """The names of a document's headings, as GitHub makes them."""
+    """Return the anchors of a document's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @functools.cache
 def said() -> list[str]:
-    """Every text in the program's code, with … for what is filled in."""
+    """Return every text in the program's code, with … for inserted values."""
     texts = []
     for file in (
         *(ROOT / "streamer").rglob("*.py"),
@@ -100,7 +100,7 @@ def said() -> list[str]:
 
 
 def quoted(document: Path) -> Iterator[str]:
-    """Messages of the log, as first cells quote them behind their level."""
+    """Yield the log messages that first cells of tables quote after their level."""
     for line in document.read_text().splitlines():
         found = re.match(r"\| (?:INFO|WARNING|ERROR|health:|reason:) ((?:`[^`]+`(?:, | or )?)+)", line)
         if found is not None:
@@ -109,7 +109,7 @@ def quoted(document: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("document", [document for document in DOCUMENTS if document.name != "chat.md"], ids=name)
 def test_quoted_messages_are_in_the_code(document: Path) -> None:
-    """Save those of the chat, which quote Twitch."""
+    """Skip the messages in chat.md, which quotes Twitch."""
     texts = said()
     for message in quoted(document):
         for piece in re.split(r"…|\d+|FILE|; ", message):
@@ -126,16 +126,16 @@ SUBJECTS = re.compile(
     r"--class (?:\"(?P<quoted>[^\"]+)\"|(?P<bare>[\w-]+))|render script \"(?P<script>[^\"]+)\"|!dream (?P<said>[\w' +]+)"
     r"|wander_among[:=] ?\[(?P<list>[^\]]+)\]|\"text\": \"(?P<text>[^\"]+)\"|zoomdream classes (?P<word>[a-z ]+)"
 )
-"""Where a call or a setting names something to be dreamt."""
+"""Calls and settings that name a subject."""
 LARGE = re.compile(r"network\.name=(?!bundled|auto)")
-"""In a call that names its network."""
+"""Calls that name a network other than the bundled one."""
 
 
 def calls() -> Iterator[tuple[str, str]]:
-    """Every command and every line of code in the documents and in the comments of the configs, with its place."""
+    """Yield every command and every line of code in the documents and in the comments of the configs, with its file."""
     for document in [*DOCUMENTS, *sorted((ROOT / "configs").glob("*.yaml"))]:
         if document.name in ("reference.yaml", "wording.yaml"):
-            continue  # made of descriptions, not of calls
+            continue  # has descriptions, not calls
         text = re.sub(r"\\\n\s*", "", document.read_text())
         code = text if document.suffix == ".yaml" else "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S))
         spans = [] if document.suffix == ".yaml" else re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
@@ -144,7 +144,7 @@ def calls() -> Iterator[tuple[str, str]]:
 
 
 def named(call: str) -> Iterator[str]:
-    """What a call asks for, cue by cue; not what only stands for a word, as in ``!dream A + B``."""
+    """Yield the subjects that a call names, cue by cue, but no placeholders, as in ``!dream A + B``."""
     for found in SUBJECTS.finditer(call):
         if script := found["script"]:
             yield from (re.sub(r"^\s*[\d:.]+s? ", "", cue).strip() for cue in script.split(";"))
@@ -160,7 +160,7 @@ EXAMPLES = [(where, call, words) for where, call in calls() for words in named(c
 
 
 def test_examples_name_what_there_is() -> None:
-    """What not every network knows stands in calls that name one which does."""
+    """Calls with subjects that not every network knows name a network that does."""
     everything, everywhere = Subjects(Vocabulary.load(), None), Subjects(Vocabulary.load(bundled_wnids()), None)
     for where, call, words in EXAMPLES:
         known = everything if LARGE.search(call) else everywhere
@@ -172,7 +172,7 @@ def test_examples_name_what_there_is() -> None:
 
 
 def test_the_first_examples_are_known_to_every_network() -> None:
-    """Whatever a fresh machine can load, README's first words and first calls are dreamt."""
+    """README's first words and first calls work with any network that a fresh machine can load."""
     readme = (ROOT / "README.md").read_text()
     everywhere = Vocabulary.load(bundled_wnids())
     (first,) = re.findall(r"type `([^`]+)`", readme)

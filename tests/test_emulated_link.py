@@ -1,4 +1,4 @@
-"""The network that acceptance scripts run over: what its line does with packets; a real one where this machine allows it."""
+"""The emulated network of the acceptance scripts: what its line does with packets, and a real link where one can be set up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.acceptance.link import PORT, ROOT, Link, LinkError, far_side, missing
 from tests.acceptance.stream import eventually
 
 MBIT = 8.0
-"""A rate at which a packet of 1000 bytes takes a millisecond."""
+"""A rate at which a packet of 1000 bytes takes a millisecond, in Mbit/s."""
 PACKET = bytes(1000)
 LACKING = missing()
 
@@ -46,7 +46,7 @@ def test_packets_leave_one_after_the_other_at_the_rate() -> None:
     one = line(rate_mbit=MBIT, delay_s=0.1)
     sent(one, 10)
     assert [arrived(one, 0.1 + 0.001 * ms + 0.0001) for ms in range(1, 11)] == [1] * 10
-    sent(one, 1, 5.0)  # a line that had nothing to send has saved nothing up
+    sent(one, 1, 5.0)  # an idle line saves up no capacity
     assert one.next_s == pytest.approx(5.101)
 
 

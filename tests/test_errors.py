@@ -1,4 +1,4 @@
-"""Errors share one base: those that an operator reads, and no others."""
+"""Errors that an operator reads share one base class; other errors do not have it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OTHERS = {
 
 
 def exceptions() -> dict[str, list[str]]:
-    """All exception classes of the streamer and the names of their bases."""
+    """Return all exception classes of the streamer and the names of their bases."""
     classes = {
         node.name: [ast.unparse(base) for base in node.bases]
         for file in (ROOT / "streamer").rglob("*.py")

@@ -1,4 +1,4 @@
-"""The exercises of docs/extending.md, done as it says in a copy of the program; dream/test_extending.py runs the dream's."""
+"""The exercises of docs/extending.md, carried out in a copy of the program; dream/test_extending.py has the dream's."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ STEP = re.compile(
 
 
 def placed(code: str, before: str) -> str:
-    """A piece of code in front of what stands there, as far in, and apart from it as classes and functions are."""
+    """Return code placed before a line, with that line's indentation and with blank lines after a class or function."""
     inner = before[: len(before) - len(before.lstrip())]
     apart = (1 if inner else 2) if re.match(r"class |(async )?def ", code) else 0
     return textwrap.indent(code, inner) + "\n" * apart + before
 
 
 def carry_out(section: str, copy: Path) -> int:
-    """Do what a section says to the copy; returns how many files that took."""
+    """Carry out a section's steps in the copy; return how many files they change."""
     text = DOCUMENT.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     changed = set()
     for step in STEP.finditer(text):
@@ -60,7 +60,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def run(copy: Path, code: str) -> str:
-    """What some code says in the copy, with the tests' stages at hand."""
+    """Run code in the copy, with the tests importable; return what it prints."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT)])}
     call = [sys.executable, "-c", code]
     done = subprocess.run(call, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -69,7 +69,7 @@ def run(copy: Path, code: str) -> str:
 
 
 def reference(copy: Path, name: str = "reference.yaml") -> str:
-    """What is written of the copy's settings."""
+    """Write the reference of the copy's settings; return its text."""
     run(copy, "import runpy; runpy.run_path('tools/write_reference.py', run_name='__main__')")
     return (copy / "configs" / name).read_text()
 

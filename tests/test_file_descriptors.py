@@ -1,4 +1,4 @@
-"""The limit of descriptors, in processes of their own: it cannot be raised again without the right to."""
+"""The limit of file descriptors, in separate processes: a lowered limit cannot be raised again without privileges."""
 
 import subprocess
 import sys

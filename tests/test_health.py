@@ -52,7 +52,7 @@ def test_a_dream_that_stands_still(tmp_path: Path, clock: HandClock) -> None:
     assert health.problems(WELL, "", []) == ("no new picture for more than 10 s",)
     clock.advance(1)
     assert health.problems(WELL, "", []) == ("no new picture for more than 10 s",)
-    assert health.problems(RendererStatus(keyframe_s=7.0), "", []) == ()  # a slow machine's own pace
+    assert health.problems(RendererStatus(keyframe_s=7.0), "", []) == ()  # the usual pace of a slow machine
     health.keyframe(KEYFRAME)
     assert health.problems(WELL, "", []) == ()
 
@@ -69,7 +69,7 @@ def test_the_rate_is_measured_over_the_last_seconds(tmp_path: Path, clock: HandC
 
 
 def problems_at(health: Health, clock: HandClock, rates: list[float], seconds: float, shown: float = 0.0) -> set[str]:
-    """All that is told while frames come at these rates in turn, half a second each."""
+    """Return all problems reported while frames come at these rates in turn, half a second each."""
     told = set()
     for number in range(round(10 * seconds)):
         shown += rates[number // 5 % len(rates)] / 10
@@ -93,7 +93,7 @@ def test_a_rate_that_wavers_is_told_in_the_same_words_until_it_is_well_for_a_whi
 def test_a_hiccup_is_no_problem(tmp_path: Path, clock: HandClock) -> None:
     health = Health(Config(), tmp_path, clock)
     assert problems_at(health, clock, [25], 10) == {""}
-    clock.advance(60)  # stopped
+    clock.advance(60)  # no sample meanwhile
     assert problems_at(health, clock, [25], 10, 250) == {""}
 
 
@@ -186,7 +186,7 @@ def test_what_viewers_see_agrees_with_what_is_wrong(tmp_path: Path, clock: HandC
     assert look() == (PictureState.LIVE, True)
     assert look(slate=True) == (PictureState.INTERRUPTED, False)
     told = set()
-    for number in range(100):  # 13 frames of 25
+    for number in range(100):  # 13 of 25 frames a second
         health.keyframe(KEYFRAME)
         health.sample(FrameCounters(shown=round(number * 1.3)))
         clock.advance(0.1)

@@ -1,4 +1,4 @@
-"""The installation that `make run` begins with, pip left out."""
+"""The installation that `make run` starts with, without pip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """tools/install.py in an environment without torch."""
+    """Load tools/install.py in an environment without torch."""
     spec = importlib.util.spec_from_file_location("install", ROOT / "tools" / "install.py")
     assert spec is not None
     assert spec.loader is not None
@@ -27,7 +27,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def answers(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *worked: bool) -> list[str]:
-    """Let pip give these answers; the list fills with what it is asked to install."""
+    """Make pip succeed or fail as given; the returned list fills with what it should install."""
     asked: list[str] = []
 
     def pip(*arguments: str) -> bool:

@@ -1,4 +1,4 @@
-"""The journal written and read back, also after all that can befall a file."""
+"""The journal: written and read back, even after damage to the file."""
 
 import errno
 import json
@@ -35,7 +35,7 @@ BEGUN = DreamStarted("tiny", "cpu", 1, (36, 64))
 
 
 class Run:
-    """A journal, its clock, and keyframes of random pixels as they would come."""
+    """A journal, its clock, and keyframes of random pixels."""
 
     def __init__(self, folder, *, snapshot=b"", **settings):
         self.clock = HandClock(1000.0)

@@ -1,4 +1,4 @@
-"""What is made of measured transfers; with a real cluster, that there are figures and that nothing is left there."""
+"""The figures that measured transfers give; with a real cluster, that there are any and that nothing is left there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
 
 
 class Line:
-    """A link that carries so many bytes a second, after so long."""
+    """A link with a fixed rate and a fixed round-trip time."""
 
     def __init__(self, bytes_per_s: float, round_trip_s: float) -> None:
         self.bytes_per_s, self.round_trip_s = bytes_per_s, round_trip_s

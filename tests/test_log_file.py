@@ -1,4 +1,4 @@
-"""The log as JSON and in a file, on disks that are full, too."""
+"""The log as JSON and in a file, including on full disks."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ from tests.test_logs import Written
 
 @contextlib.contextmanager
 def logger(*handlers: logging.Handler) -> Iterator[logging.Logger]:
-    """A logger whose lines reach these only."""
+    """Provide a logger whose lines reach only these handlers."""
     log = logging.getLogger("tests.filed")
     log.propagate, log.handlers[:] = False, handlers
     log.setLevel(logging.DEBUG)
@@ -136,7 +136,7 @@ def test_a_line_for_which_there_is_half_the_room_is_not_written_at_all(tmp_path:
 
     path = tmp_path / "stream.log"
     handler = file_handler(path)
-    with logger(handler) as log, full_disk():  # a write of 100 bytes at byte 40 stops at 64
+    with logger(handler) as log, full_disk():  # a write of 100 bytes from byte 40 stops at 64
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
         log.info("a" * 39)

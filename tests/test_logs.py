@@ -1,4 +1,4 @@
-"""What is written of lines that come back, on a hand-driven clock."""
+"""How repeated log lines are written, on a hand-driven clock."""
 
 import io
 import logging
@@ -16,7 +16,7 @@ from tests.patience import until
 
 
 class Written(logging.Handler):
-    """Keeps what reaches it."""
+    """Keeps the records that reach it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Stage:
         self.clock, self.written = HandClock(100.0), Written()
         self.counting = Counting(self.written, self.clock)
         self.log = logging.getLogger("tests.counted")
-        self.log.propagate = False  # what is written here is no warning of ours
+        self.log.propagate = False  # these lines are not warnings of the program
         self.log.setLevel(logging.DEBUG)
         self.log.handlers[:] = [self.counting]
 
@@ -107,7 +107,7 @@ def test_it_remembers_a_bounded_number_of_lines_and_loses_no_count(stage: Stage)
 def test_a_wrong_call_does_not_end_in_here(stage: Stage) -> None:
     record = logging.LogRecord("tests", logging.ERROR, "here.py", 1, "two %s %s", ("one",), None)
     stage.counting.handle(record)
-    assert stage.written.records == [record]  # the handler that writes tells of it, as ever
+    assert stage.written.records == [record]  # the handler that writes reports the mistake, as usual
 
 
 def test_what_is_counted_is_told_although_nothing_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

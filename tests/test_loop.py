@@ -20,7 +20,7 @@ def test_a_loop_runs_until_it_is_stopped() -> None:
     loop.start()
     assert thrice.wait(PATIENCE_S)
     assert loop.stop(PATIENCE_S)
-    assert loop.stop()  # again
+    assert loop.stop()  # a second stop does no harm
     assert set(calls) == {"count"}
     assert loop.failure is None
 

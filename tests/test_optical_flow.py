@@ -10,7 +10,7 @@ SIZE = (90, 160)
 
 
 def picture(shift: tuple[float, float] = (0.0, 0.0), size: tuple[int, int] = SIZE, seed: int = 0) -> np.ndarray:
-    """Clouds that lie ``shift`` (x, y) further right and down."""
+    """Return a picture of clouds, moved right and down by ``shift`` (x, y) pixels."""
     rng = np.random.default_rng(seed)
     h, w = size[0] + 80, size[1] + 80
     clouds = sum(cv2.resize(rng.uniform(0, 255, (h // s, w // s, 3)).astype(np.float32), (w, h)) for s in (4, 8, 16))

@@ -1,4 +1,4 @@
-"""OSC over UDP on loopback: what is heeded, and what is ignored and counted."""
+"""OSC over UDP on the loopback: which messages take effect, and which are ignored and counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.patience import PATIENCE_S
 
 
 class Desk:
-    """Notes down what is asked of it."""
+    """Records the calls that it gets."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -65,7 +65,7 @@ def message(address: str, *values: Any) -> OscMessage:
 
 
 class Stage:
-    """A listener, and who sends to it."""
+    """A listener and a sender."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.desk = Desk()
@@ -90,7 +90,7 @@ class Stage:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    """One that listens."""
+    """Provide a listener that runs."""
     stage = Stage()
     stage.osc.start()
     yield stage
@@ -99,7 +99,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def quiet() -> Iterator[Stage]:
-    """One that is handed datagrams by the test, on a clock that stands."""
+    """Provide a listener that gets datagrams from the test, on a clock that stands still."""
     stage = Stage(HandClock())
     yield stage
     stage.close()

@@ -13,7 +13,7 @@ FPS = 25
 
 
 class Machine:
-    """A machine on which frames are missing or late until enough is given up."""
+    """A machine on which frames are missing or late until enough features are given up."""
 
     def __init__(self, possible: Collection[SheddableFeature] = ALL) -> None:
         self.clock, self.ladder, self.possible = HandClock(), LoadShedder(), possible
@@ -23,7 +23,7 @@ class Machine:
     def run(
         self, seconds: float, *, dropped: int = 0, late: int = 0, unencoded: int = 0, stopped: int = 0, cured_by: int = 99
     ) -> None:
-        """Let time pass in which so many frames of each second's are missing or late, until so many things are given up."""
+        """Let time pass with so many missing or late frames each second, until ``cured_by`` features are given up."""
         for _ in range(round(seconds)):
             suffers = len(self.ladder.given_up) < cured_by
             before = self.frames

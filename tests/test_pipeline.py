@@ -52,7 +52,7 @@ from tests.patience import faults
 
 GOLDFISH, UMBRELLA, PIZZA = "n01443537", "n04507155", "n07873807"
 FOX = "n02119022"
-"""A class whose picture does not ship."""
+"""A class that ships without a picture."""
 WHITE = np.full((36, 64, 3), 255, np.uint8)
 
 
@@ -121,7 +121,7 @@ class HandRenderer:
         self._status = replace(self._status, switching=config.dream.algorithm)
 
     def finish_switch(self, why_not: str = "") -> None:
-        """The worker is there, or cannot be."""
+        """Report that the new worker is ready, or why it cannot be."""
         failures = self._status.switch_failures + bool(why_not)
         self._status = replace(self._status, switching="", switch_error=why_not, switch_failures=failures)
         if not why_not:
@@ -170,7 +170,7 @@ def config(tmp_path: Path) -> Config:
 
 
 class Live:
-    """A pipeline with a renderer by hand, and what a test asks of them."""
+    """A pipeline with a hand-driven renderer, and helpers for tests."""
 
     def __init__(self, config: Config, reload: Reload | None = None, *, fresh: bool = False) -> None:
         self.pipeline = Pipeline(config, reload=reload, fresh=fresh)
@@ -184,7 +184,7 @@ class Live:
             return json.load(answer)
 
     def await_output(self, name: str, condition: Callable[[Any], bool]) -> Any:
-        """Wait until an output of the status meets a condition; returns the output."""
+        """Wait until an output of the status meets a condition; return the output."""
         end_s = time.monotonic() + WAIT_S
         while time.monotonic() < end_s:
             told = next((output for output in self.call("api/status")["outputs"] if output["name"] == name), None)
@@ -236,7 +236,7 @@ def test_a_request_made_before_the_network_is_there_waits_and_is_dreamt(live: Li
 
 
 def refused(live: Live, text: str) -> tuple[int, str]:
-    """Status and code of the answer to who asks for that."""
+    """Return status and code of the answer to a request that is refused."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         live.call("api/requests", {"user": "ann", "text": text})
     with caught.value as answer:
@@ -300,7 +300,7 @@ def test_a_dream_that_is_gone_for_long_gives_way_to_a_slate_on_all_outputs(live:
     gone.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
     gone.renderer.await_scene(lambda scene: True)
     gone.await_frame(lambda image: gone.renderer.keyframe(WHITE) or image.min() > 240)
-    gone.await_frame(lambda image: 80 < image.mean() < 100)  # what was white, dimmed
+    gone.await_frame(lambda image: 80 < image.mean() < 100)  # the white picture, dimmed
     told = gone.call("api/status")
     assert told["video"]["slate"]
     assert "viewers see a slate in place of the dream" in told["health"]["problems"]
@@ -318,8 +318,8 @@ def test_a_dream_that_is_gone_for_long_gives_way_to_a_slate_on_all_outputs(live:
     first = next(number for number, light in enumerate(seen) if light > 230)
     slate = next(number for number, light in enumerate(seen) if number > first and light < 110)
     assert max(seen[slate:]) > 230
-    steps = np.abs(np.diff(seen[first:])) / np.diff(number[first:])  # a busy machine leaves frames out
-    assert steps.max() < 60  # it fades
+    steps = np.abs(np.diff(seen[first:])) / np.diff(number[first:])  # a busy machine drops frames
+    assert steps.max() < 60  # the slate fades in and out
 
 
 def test_time_on_air_counts_from_the_first_keyframe(live: Live) -> None:
@@ -454,7 +454,7 @@ def test_outputs_have_addresses_of_their_own(live: Live) -> None:
         data = answer.read(188 * 400)
     with av.open(io.BytesIO(data), "r", format="mpegts") as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
-    told = live.await_output("mpegts_http", lambda told: told["state"] == "waiting")  # nobody watches any more
+    told = live.await_output("mpegts_http", lambda told: told["state"] == "waiting")  # no viewer is left
     assert told["delivered_bytes"] >= len(data)
 
 
@@ -512,12 +512,12 @@ def test_stopping_leaves_nothing(live: Live, config: Config) -> None:
     live.pipeline.start()
     share = live.pipeline._encoders.main.subscribe("ts")
     assert live.pipeline.stop(WAIT_S)
-    assert live.pipeline.stop(WAIT_S)  # again
+    assert live.pipeline.stop(WAIT_S)  # a second stop does no harm
     assert not live.renderer.running
     assert not any(thread.name in {"frames", "control", "web", "encoder"} for thread in threading.enumerate())
     share.close()
     assert config.queue.path is not None
-    RequestQueue(config.queue.path).close()  # nobody holds it
+    RequestQueue(config.queue.path).close()  # the file is not locked
 
 
 def test_a_taken_port_is_told_before_anything_is_dreamt(live: Live, config: Config) -> None:
@@ -755,7 +755,7 @@ class Reloading(Live):
         super().__init__(config, Reload(config, self.file, self.overrides))
 
     def write(self, text: str) -> Any:
-        """What the API says of the file as it is now; the error's body where it is refused."""
+        """Write the file and reload it; return the API's answer, or the error's body if it refuses the file."""
         self.file.write_text(text)
         call = urllib.request.Request(self.pipeline.url + "api/reload", b"{}", {"Content-Type": "application/json"})
         try:
@@ -837,7 +837,7 @@ def test_what_the_desk_changes_goes_the_same_way(reloading: Reloading) -> None:
     assert reloading.renderer.motions[-1] == Motion(1.2, 2.0), "the last word counts"
     assert reloading.call("api/controls")["changed"] == ["zoom.rotation", "dream.contrast", "controls.crossfade_s"]
     reloading.call("api/controls/reset", {})
-    wait_until(lambda: reloading.renderer.motions[-1] == Motion(1.2, 0.25))  # it fades
+    wait_until(lambda: reloading.renderer.motions[-1] == Motion(1.2, 0.25))  # the settings fade back
     wait_until(lambda: reloading.renderer.tuned[-1] == Tuned())
     assert len(reloading.renderer.motions) > 4, "step by step"
 
@@ -853,7 +853,7 @@ def test_another_algorithm_takes_a_worker_and_its_screen_comes_with_its_first_pi
     told = reloading.call("api/controls")
     assert (told["switching"], told["preset"]) == ("ink", "ink")
     reloading.renderer.finish_switch()
-    reloading.await_frame(lambda image: abs(int(image.mean()) - 127) < 3)  # nothing of it is there yet
+    reloading.await_frame(lambda image: abs(int(image.mean()) - 127) < 3)  # the new algorithm has no picture yet
     reloading.renderer.keyframe(np.zeros_like(WHITE))
     reloading.await_frame(lambda image: image.max() < 10)
     reloading.call("api/controls", {"settings": {"ink.colour": "#ff0000"}}, "PATCH")
@@ -877,7 +877,7 @@ def test_a_switch_that_fails_is_taken_back_at_the_desk(reloading: Reloading) -> 
 
 
 class HandLadder(LoadShedder):
-    """A ladder that gives up and takes back what a test says."""
+    """A load shedder that gives up and restores what a test says."""
 
     def __init__(self) -> None:
         super().__init__()

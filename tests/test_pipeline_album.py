@@ -1,4 +1,4 @@
-"""What was dreamt, in a whole stream whose dream is by hand."""
+"""The album of past dreams, in a whole stream with a hand-driven renderer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["config"]
 
 @pytest.fixture
 def begin(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Live]]:
-    """Starts streams whose dreams are kept sooner than in life."""
+    """Return a function that starts streams; they keep dreams sooner than usual."""
     monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
     monkeypatch.setattr(album, "SHORTEST_S", 0.5)
     monkeypatch.setattr(album, "ENCODED_S", 0.3)
@@ -48,14 +48,14 @@ def begin(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 def go_on(live: Live) -> None:
-    """End what is on air, and dream the next."""
+    """End the dream on air and start the next."""
     live.call("api/skip", {})
     live.renderer.await_scene(lambda scene: scene.user == "bob")
     live.renderer.keyframe(WHITE * 0)
 
 
 def dreams(live: Live, count: int) -> list[Any]:
-    """What is kept, once it is so many."""
+    """Wait until so many dreams are kept; return them."""
     end_s = time.monotonic() + WAIT_S
     while len(found := live.call("api/dreams")["dreams"]) != count:
         assert time.monotonic() < end_s, f"it never was: {found}"
@@ -69,7 +69,7 @@ def read(live: Live, path: str) -> bytes:
 
 
 def watch(live: Live, seconds: float) -> None:
-    """Watch the page's video for so long."""
+    """Watch the page's video for so many seconds."""
     share = live.pipeline._encoders.main.subscribe("mp4")
     for _ in range(round(seconds * 25)):
         assert share.read(WAIT_S) is not None

@@ -1,4 +1,4 @@
-"""A stream that rides on a camera, from the cable to what operators are told."""
+"""A stream with a camera as its source, from the cable to the reports for operators."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def await_source(live: Live, condition: Callable[[dict[str, object]], bool]) -> 
 
 
 def dreamt(live: Live, on: SourcePicture, add: int) -> Keyframe:
-    """A dream that brightens the right half of a picture."""
+    """Return a keyframe that brightens the right half of a picture."""
     image = on.image.copy()
     image[:, 32:] = np.clip(image[:, 32:].astype(int) + add, 0, 255)
     return Keyframe(image, Pose(), live.pipeline._clock(), live.renderer.scenes[-1], 1, 1, source_picture=on)

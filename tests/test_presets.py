@@ -1,4 +1,4 @@
-"""Presets: which there are, what each changes, and how one is saved."""
+"""Presets: which ones exist, what each changes, and how one is saved."""
 
 from __future__ import annotations
 

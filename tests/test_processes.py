@@ -18,13 +18,13 @@ from tests.patience import PATIENCE_S
 
 
 class Reaped(BaseProcess):
-    """A process that another thread has heard the end of, and is about to write it down."""
+    """A process whose end another thread has noticed but not yet recorded."""
 
     def __init__(self, after: int) -> None:
         self.after = after
 
     def join(self, timeout: float | None = None) -> None:
-        """Comes back at once."""
+        """Return immediately."""
 
     @property
     def exitcode(self) -> int | None:
@@ -84,7 +84,7 @@ def compute(core: int, idle: bool) -> None:
 
 
 def state(pid: int) -> str:
-    """One letter, as Linux has them."""
+    """Return a process's state, one letter as in Linux's ``/proc``."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
@@ -97,13 +97,13 @@ def test_it_is_known_how_long_a_process_waits_for_a_core_and_one_that_is_stopped
         process.start()
     try:
         end_s, before_s = time.monotonic() + PATIENCE_S, 0.0
-        while (waited_s := cpu_wait_s(poor.pid) - before_s) < 0.1 or not before_s:  # until both have been started
+        while (waited_s := cpu_wait_s(poor.pid) - before_s) < 0.1 or not before_s:  # until both have started
             assert time.monotonic() < end_s, waited_s
             time.sleep(0.3)
             before_s = before_s or cpu_wait_s(poor.pid)
         assert poor.pid is not None
         os.kill(poor.pid, signal.SIGSTOP)
-        while state(poor.pid) != "T":  # it has to get the core once more, to stop
+        while state(poor.pid) != "T":  # it needs the core once more to stop
             assert time.monotonic() < end_s
             time.sleep(0.01)
         time.sleep(0.3)

@@ -30,7 +30,7 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Live]]:
-    """Makes a stream that plays a file, starts it, and has it dream."""
+    """Return a function that starts a stream that plays a file, and makes it dream."""
     monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
     streams = []
 
@@ -60,7 +60,7 @@ def dream(live: Live) -> None:
 
 
 def watch(live: Live, until: Callable[[], bool]) -> None:
-    """Watch the video, and keep the dream going, until something is so."""
+    """Watch the video and keep the dream going until a condition is true."""
     share = live.pipeline._encoders.main.subscribe("jpeg")
     end_s = time.monotonic() + WAIT_S
     try:
@@ -87,7 +87,7 @@ def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[...,
     assert live.call("api/status")["sound"]["beats"] >= 5
     assert live.pipeline.stop(WAIT_S)
     past_run = journal(tmp_path)
-    assert len(past_run.pulses) >= 4  # the first may have come before the first picture
+    assert len(past_run.pulses) >= 4  # the first may come before the first picture
     assert past_run.complete
     heard_s = [
         told["pulse"]["heard"] for line in past_run.path.read_text().splitlines() if "pulse" in (told := json.loads(line))

@@ -1,4 +1,4 @@
-"""A config read again: what is handed on, what waits, what is refused, and what the log says of it."""
+"""A config that is read again: what takes effect, what waits, what is refused, and what the log says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST = "zoom:\n  speed: 1.1\nqueue: {hold_s: 20}\n"
 
 
 class Stage:
-    """A config file, and who goes by it."""
+    """A config file and a user of its settings."""
 
     def __init__(self, folder: Path, text: str = FIRST, overrides: Collection[str] = ()) -> None:
         self.file = folder / "live.yaml"
@@ -41,7 +41,7 @@ class Stage:
         return self.reload.reload()
 
     def mistakes(self, text: str | bytes) -> tuple[str, ...]:
-        """Those of a file that is refused, its path shortened."""
+        """Write a file that is refused; return its mistakes, with its path shortened."""
         before = self.reload.config
         with pytest.raises(ConfigError) as caught:
             self.write(text)
@@ -213,7 +213,7 @@ chat:
 
 @pytest.mark.logs("the config has mistakes", "at the next start")
 def test_mutated_and_truncated_files_never_do_harm(stage: Stage) -> None:
-    """Whatever is written, either it is heeded whole or nothing changes and every mistake has a line."""
+    """Every file either takes effect as a whole, or changes nothing and has a line for every mistake."""
     chance = random.Random(7)
     good = bad = 0
     for number in range(300):

@@ -1,4 +1,4 @@
-"""What the desk changes: laid over the file, on its way, taken back; and what a later edit of the file does to it."""
+"""Changes by the desk: laid over the file, in transition, undone; and what a later edit of the file does to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST = "zoom: {speed: 1.1}\ndream: {contrast: 50}\n"
 
 
 class Stage:
-    """A config file, a desk, and who goes by what they say."""
+    """A config file, a desk, and a user of their settings."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "live.yaml"
@@ -40,7 +40,7 @@ class Stage:
         self.reload.reload()
 
     def after(self, seconds: float) -> list[float]:
-        """The zoom's speeds that are handed on meanwhile."""
+        """Let time pass; return the zoom speeds that take effect meanwhile."""
         before = len(self.taken)
         for _ in range(round(seconds * 20)):
             self.clock.advance(0.05)

@@ -1,4 +1,4 @@
-"""What the program takes of the machine, compared with what is known of it."""
+"""What the program uses of the machine, compared with known amounts."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ now = held()
 ending.set()
 print(now.descriptors - before.descriptors, now.threads - before.threads, now.memory_bytes - before.memory_bytes)
 """
-"""Run in a program of its own: here, memory that other tests have freed may serve again."""
+"""Code for a separate process: in this one, memory that other tests have freed may be reused."""
 
 
 def test_descriptors_threads_and_memory_are_counted() -> None:

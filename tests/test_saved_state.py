@@ -1,4 +1,4 @@
-"""Work in progress written down and taken up again."""
+"""Work in progress that is saved and restored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Held:
 
 
 class Part:
-    """What takes part: one attribute stays as it was made."""
+    """An object whose state is saved, except for the attribute ``fixed``."""
 
     CHANGES = ("value", "random", "below")
 

@@ -1,4 +1,4 @@
-"""What a service manager hears, over a real socket of its kind."""
+"""What a service manager receives, over a real socket of its kind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNIT = Path(__file__).resolve().parents[1] / "deploy" / "zoomdream.service"
 
 
 class Manager:
-    """Listens as systemd does."""
+    """Listens like systemd."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -42,7 +42,7 @@ class Manager:
         self.heard: list[str] = []
 
     def hear(self, enough: Callable[[list[str]], object]) -> list[str]:
-        """What came so far, once it is enough, or after some time."""
+        """Return the lines so far, once they are enough or time is up."""
         end_s = time.monotonic() + PATIENCE_S
         while not enough(self.heard) and (left_s := end_s - time.monotonic()) > 0:
             self._socket.settimeout(left_s)
@@ -51,7 +51,7 @@ class Manager:
         return self.heard
 
     def drain(self) -> list[str]:
-        """What came so far, and is here."""
+        """Return the lines so far without waiting for more."""
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -71,7 +71,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
 
 
 class Frames:
-    """Frames of a stream that a test has in its hand."""
+    """A stream's number of frames, which a test controls."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -85,7 +85,7 @@ class Frames:
         return self.number
 
     def await_looks(self, count: int) -> None:
-        """Wait until somebody has looked so many times more."""
+        """Wait until the number has been read so many more times."""
         before = self.asked
         until(lambda: self.asked >= before + count)
 
@@ -100,20 +100,20 @@ def snapshot(problems: tuple[str, ...] = (), title: str | None = "jellyfish") ->
 def test_it_is_ready_with_the_first_frame_and_fed_only_while_frames_advance(manager: Manager) -> None:
     environment = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000", "WATCHDOG_PID": str(os.getpid()), "HOME": "/"}
     service, frames = ServiceNotifier(environment), Frames()
-    assert environment == {"HOME": "/"}  # no child speaks for us
+    assert environment == {"HOME": "/"}  # child processes cannot notify in the program's name
     service.start(frames, snapshot)
     try:
         frames.await_looks(5)
-        assert manager.drain() == []  # no frame is out
+        assert manager.drain() == []  # no frame is out yet
         frames.runs = True
         heard = manager.hear(lambda heard: heard.count("WATCHDOG=1") > 3)
         assert heard[:2] == ["READY=1", "WATCHDOG=1"]
         assert heard.count("READY=1") == 1
         frames.runs = False
-        frames.await_looks(2)  # by then what was seen before has been told
+        frames.await_looks(2)  # by then, everything read before has been reported
         stood = manager.drain().count("WATCHDOG=1")
         frames.await_looks(5)
-        assert manager.drain().count("WATCHDOG=1") == stood  # the thread lives, the picture does not
+        assert manager.drain().count("WATCHDOG=1") == stood  # the thread runs, but the picture stands still
         frames.runs = True
         assert manager.hear(lambda heard: heard.count("WATCHDOG=1") > stood)
         service.stopping()
@@ -216,4 +216,4 @@ def test_the_unit_is_understood(tmp_path: Path) -> None:
 def test_the_units_watchdog_waits_longer_than_a_frame_takes_that_nobody_sees() -> None:
     seconds = re.search(r"^WatchdogSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
     assert seconds is not None
-    assert int(seconds[1]) >= 10  # a frame a second, on a machine with much else to do
+    assert int(seconds[1]) >= 10  # one frame a second, on a busy machine

@@ -1,4 +1,4 @@
-"""Which settings are live, and how changes are found and laid over."""
+"""Which settings are live, and how changes are found and applied."""
 
 import json
 
@@ -77,7 +77,7 @@ def test_what_the_dream_is_told_lays_over_to_the_same_settings() -> None:
         "ink.black": -20.0,
         "source.decay_s": 2.0,
     }
-    told = Tuned(tuple(json.loads(json.dumps(dict(told.changes))).items()))  # as a journal keeps it
+    told = Tuned(tuple(json.loads(json.dumps(dict(told.changes))).items()))  # as a journal stores it
     after = laid_over(begun, told)
     assert changes(after, now) == ("canvas.width", "zoom.speed", "source.mix", "ink.paper")
     assert laid_over(begun, Tuned()) is not None

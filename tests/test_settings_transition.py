@@ -1,4 +1,4 @@
-"""Settings on their way: what glides, what lies in between, and when it is over."""
+"""Settings in transition: what glides, the values in between, and when the transition is over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that changes in every way files do: what is noticed, and when."""
+"""A file that changes in every way that files do: what the watch notices, and when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_S, until
 
 
 class Watched:
-    """A watch that counts what it notices, with what the file held then."""
+    """A watch that records the file's content at each change that it notices."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -58,13 +58,13 @@ def watched(file: Path) -> Iterator[Watched]:
 
 
 def write_over(file: Path, text: str) -> None:
-    """Write a longer text into it in place, at one stroke: there is no moment at which half of it is there."""
+    """Overwrite the file in place with a longer text in a single write, so that half of it is never visible."""
     with file.open("r+b", buffering=0) as writing:
         assert writing.write(text.encode()) == len(text) >= file.stat().st_size
 
 
 def put(file: Path, text: str) -> None:
-    """Have a new file there, whole from its first moment on."""
+    """Replace the file with a new one that is complete from the start."""
     other = file.with_suffix(".new")
     other.write_text(text)
     os.replace(other, file)
@@ -95,7 +95,7 @@ def test_a_file_written_in_many_pieces_is_read_once_it_rests(
         for number in range(10):
             writing.write(f"{number}\n")
             writing.flush()
-            time.sleep(0.05)  # less than it has to rest
+            time.sleep(0.05)  # shorter than the time to settle
     watched.await_count(2)
     assert watched.seen[1] == "".join(f"{number}\n" for number in range(10))
 
@@ -121,7 +121,7 @@ def test_time_in_which_the_program_was_stopped_is_no_rest(
 def test_a_line_without_an_end_is_waited_for(watched: Watched, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * PATIENCE_S)
     write_over(file, "not whole yet")
-    time.sleep(0.4)  # more than a whole file has to rest
+    time.sleep(0.4)  # longer than a complete file takes to settle
     assert len(watched.seen) == 1
     write_over(file, "not whole yet, and now it is\n")
     watched.await_count(2)
@@ -158,7 +158,7 @@ def test_other_files_in_the_folder_are_nothing(watched: Watched, file: Path) -> 
 
 
 def test_a_link_that_is_swapped_two_steps_away_is_noticed(tmp_path: Path) -> None:
-    """As Kubernetes brings a config map up to date."""
+    """Kubernetes updates config maps in this way."""
     for version in ("..1", "..2"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "live.yaml").write_text(f"{version}\n")
@@ -259,7 +259,7 @@ def test_who_asks_while_the_file_has_not_come_to_rest_is_heard_at_once_and_once(
 ) -> None:
     monkeypatch.setattr(settings_watch, "UNENDED_S", 10 * PATIENCE_S)
     write_over(file, "not whole")
-    time.sleep(0.3)  # it has been noticed, and is waited for
+    time.sleep(0.3)  # the watch has noticed it and waits for it to settle
     watched.watch.ask()
     watched.await_count(2)
     assert watched.seen[1] == "not whole"

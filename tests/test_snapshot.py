@@ -1,4 +1,4 @@
-"""Snapshots written and read back, also after all that can befall a file; and what a start makes of them."""
+"""Snapshots: written and read back, even after damage to the file; and how a start uses them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_any_flipped_byte_and_any_end_is_found_out() -> None:
 
 
 def forged(about: object = None, arrays: bytes | None = None, **first: object) -> bytes:
-    """A file with a checksum that is right, whatever is in it."""
+    """Return the content of a file with a correct checksum, whatever else it contains."""
     _, second, packed = pack(SNAPSHOT).split(b"\n", 2)
     rest = (second if about is None else json.dumps(about).encode()) + b"\n" + (packed if arrays is None else arrays)
     told = {"zoomdream": "snapshot", "version": 1, "sha256": hashlib.sha256(rest).hexdigest(), **first}

@@ -1,4 +1,4 @@
-"""Pictures of classes: which are taken of the stream, when, and how many are kept."""
+"""Pictures of classes: which ones are taken from the stream, when, and how many are kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from streamer.thumbnails import Thumbnails, alone, shipped
 from tests.patience import PATIENCE_S
 
 VOLCANO, FOX = Target("n09472597", "volcano"), Target("n02119022", "red fox")
-"""Whose pictures do not ship."""
+"""Classes that ship without pictures."""
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
@@ -38,7 +38,7 @@ def scene(number: int, *targets: Target) -> Scene:
 
 
 class Stream:
-    """Keyframes to thumbnails; what was taken is written when the test says so."""
+    """Turns keyframes into thumbnails; writes them when the test says so."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.thumbnails = Thumbnails(folder, ThumbnailsConfig.model_validate(settings))

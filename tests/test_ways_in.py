@@ -1,4 +1,4 @@
-"""What those who carry on are told first, against what is so."""
+"""The files that contributors read first agree with the repository."""
 
 from __future__ import annotations
 

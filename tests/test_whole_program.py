@@ -1,4 +1,4 @@
-"""The program as its users start it, with the bundled network and a very small picture."""
+"""The program as users start it, with the bundled network and a very small picture."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_S, faults
 
 SMALL = [*SMALL_PICTURE, *RESTING, "queue.hold_s=1"]
 
-# What hangs after a Ctrl+C is ended by force and with another exit code: nobody has to look at the clock for that.
+# A program that hangs after Ctrl+C is killed and ends with another exit code: the tests need not measure time for that.
 pytestmark = [
     pytest.mark.torch,
     pytest.mark.skipif(not SHM.is_dir() or sys.platform != "linux", reason="looks into /proc and /dev/shm"),
@@ -34,7 +34,7 @@ def test_requests_outlive_kill_9_and_are_dreamt_once(tmp_path: Path) -> None:
 def test_nobodys_request_is_over_while_the_dream_hangs(tmp_path: Path) -> None:
     figures = Figures()
     hung(figures, tmp_path, [*SMALL, "queue.per_user=5", "dream.keyframe_s=0.1"], hold_s=1.0)
-    missed = [what for what in figures.missed if "gap" not in what]  # which depends on what else the machine does
+    missed = [what for what in figures.missed if "gap" not in what]  # gaps depend on what else the machine does
     assert not missed
 
 
@@ -63,7 +63,7 @@ def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp
 
 
 def same_pixels(journal: Path, folder: Path) -> int:
-    """How many pictures of a run a replay compared, all of which came out the same."""
+    """Replay a run; return how many pictures the replay compared. All of them are the same."""
     call = [sys.executable, "-m", "streamer", "render", "--journal", str(journal), "-o", str(folder / "again.mp4")]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     told = re.search(r"\((\d+) of (\d+) pictures compared have the same pixels\)", done.stdout)
@@ -95,7 +95,7 @@ def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path
         assert eventually(
             lambda: '"settings":{"dream.momentum":0.3' in next(iter(journals.glob("*.jsonl"))).read_text(), PATIENCE_S
         )
-        os.killpg(stream.process.pid, signal.SIGHUP)  # as when a terminal is closed under nohup
+        os.killpg(stream.process.pid, signal.SIGHUP)  # what a program under nohup gets when its terminal closes
         stream.call("POST", "/api/skip", {})
         file.unlink()
         stream.wait_for(lambda told: told["settings"]["mistakes"] == 1, PATIENCE_S)

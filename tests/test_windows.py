@@ -1,7 +1,7 @@
-"""What Linux can tell of Windows: nothing on the way to a live run needs what only POSIX has.
+"""What Linux can tell about Windows: nothing on the way to a live run needs a feature that only POSIX has.
 
-The program's modules are imported as they would be there: ``sys.platform`` says so, the modules that Windows lacks cannot be
-imported, and the functions and signals that it lacks are gone. That they work there, this does not tell.
+The tests import the program's modules as Windows would: ``sys.platform`` says so, the modules that Windows lacks cannot be
+imported, and the functions and signals that it lacks are gone. The tests do not show that the modules work there.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def test_the_hook_notices(tmp_path: Path) -> None:
 
 
 def top_level_imports(file: Path) -> Iterator[tuple[str, int]]:
-    """What is imported wherever the program runs: not under a condition, nor where it may fail."""
+    """Yield the imports that run on every system: neither under a condition nor in a ``try``."""
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

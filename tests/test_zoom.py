@@ -75,7 +75,7 @@ def test_zooming_in_reads_the_middle_of_the_picture():
 
 
 def test_a_turn_is_counter_clockwise_on_the_screen():
-    """What lay to the right of the centre comes to lie above it."""
+    """A point to the right of the centre moves above it."""
     picture = np.zeros((61, 101), np.uint8)
     picture[30, 70] = 255  # 20 right of the centre (50, 30)
     matrix = sampling_matrix(Pose(), advance(Pose(), Motion(1.0, 90.0), 1.0), (61, 101), (61, 101))
@@ -93,7 +93,7 @@ def test_a_zoom_enlarges_what_is_seen():
 
 @pytest.mark.parametrize("middle_size", SIZES)
 def test_steps_compose(middle_size):
-    """Reading the end from the middle and the middle from the start is reading the end from the start, whatever the sizes."""
+    """Sampling from the start to the middle and on to the end equals sampling from the start to the end, at any size."""
     start, middle, end = Pose(0.0, 0.1), Pose(0.7, -0.4), Pose(1.1, 2.0)
     source_size, target_size = (90, 160), (101, 37)
     first = sampling_matrix(start, middle, source_size, middle_size)
@@ -111,11 +111,11 @@ def test_the_way_back_undoes_the_way_there():
 def test_another_size_shows_the_same_field_of_view():
     matrix = sampling_matrix(Pose(), Pose(), (90, 160), (180, 320))
     (left, _), (right, _) = apply(matrix, 0, 0), apply(matrix, 319, 179)
-    assert (left, right) == pytest.approx((-0.25, 159.25))  # the outer edges of the outermost pixels meet
+    assert (left, right) == pytest.approx((-0.25, 159.25))  # the outer edges of the outermost pixels coincide
 
 
 def test_far_along_the_path_precision_holds():
-    """Days of zooming: only differences of poses count."""
+    """Days of zooming do no harm: only differences between poses count."""
     far = 1e6
     matrix = sampling_matrix(Pose(far, far), Pose(far + 1, far), SIZE, SIZE)
     assert matrix == pytest.approx(sampling_matrix(Pose(0, 0), Pose(1, 0), SIZE, SIZE), abs=1e-6)
