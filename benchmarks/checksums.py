@@ -3,9 +3,9 @@
     python benchmarks/checksums.py                            # prints a name and a checksum a line
     python benchmarks/checksums.py --against ../yesterday     # the same in another checkout, and what differs
 
-For work that moves code and must not change the picture. Sums are taken in another order on another machine, so nothing is
-stored: both builds dream here, in float32, on one thread. The other checkout needs a ``benchmarks/checksums.py`` of its own,
-which knows where its modules lie. Exit code 1 where a checksum differs.
+Run it after moving code that must not change the picture. Floating-point sums differ between machines, so nothing is stored:
+both builds dream here, in float32, on one thread. The other checkout runs its own copy of this file, which knows where its
+modules are. The exit code is 1 if a checksum differs.
 """
 
 from __future__ import annotations
@@ -51,28 +51,28 @@ SETTINGS = {
     "deepdream decorrelated": ("dream.algorithm=deepdream", "dream.normalisation=decorrelated"),
     "ink with words": ("dream.algorithm=ink", "ink.text=dream", "ink.start=text"),
 }
-"""Besides the algorithms as they are."""
+"""Variants, besides the algorithms as they are."""
 
 
 def photograph(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """A smooth picture (H, W, 3) uint8, the same everywhere."""
+    """Return a smooth picture, (H, W, 3) uint8, the same on every machine."""
     small = np.random.default_rng(seed).integers(0, 256, (5, 8, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 def crc(picture: np.ndarray) -> str:
-    """Eight hexadecimal digits."""
+    """Return a picture's CRC-32 in hexadecimal."""
     return f"{zlib.crc32(np.ascontiguousarray(picture).tobytes()):08x}"
 
 
 def settings(*overrides: str) -> Config:
-    """The default settings with the bundled network, on a small canvas, and some changed."""
+    """Return the default settings on a small canvas with the bundled network and ``overrides``."""
     small = (f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", "network.name=bundled", "device=cpu")
     return load_config(None, [*small, *overrides])
 
 
 def targets(network: Ensemble, guide: Path) -> dict[str, tuple[Target, ...]]:
-    """One scene of each kind, and mixed ones."""
+    """Return the targets of one scene of each kind, and of a mixed one."""
     first, second, *_ = (Target(wnid, wnid) for wnid in network.wnids)
     entry = network.layer_entries[len(network.layer_entries) // 2]
     layer, channels = Target("", "layer", entry.name), Target("", "channels", entry.name, (0, entry.channels - 1))
@@ -88,7 +88,7 @@ def targets(network: Ensemble, guide: Path) -> dict[str, tuple[Target, ...]]:
 
 
 def steps(network: Ensemble, config: Config, scene: Iterable[Target], start: np.ndarray | None = None) -> str:
-    """As many steps as the network has time for."""
+    """Return the checksum after ``STEPS`` steps toward a scene."""
     dreamer = make_dreamer(network, config, SIZE, torch.device("cpu"), 7, start)
     dreamer.scene(Scene(1, arrange(tuple(scene))))
     for _ in range(STEPS[network.name]):
@@ -97,7 +97,7 @@ def steps(network: Ensemble, config: Config, scene: Iterable[Target], start: np.
 
 
 def eventful(network: Ensemble, config: Config, each: dict[str, tuple[Target, ...]]) -> str:
-    """Everything that can be done to a dream, one after the other."""
+    """Return the checksum of a dream that goes through every kind of change."""
     dreamer = make_dreamer(network, config, SIZE, torch.device("cpu"), 3)
     dreamer.scene(Scene(1, arrange(each["one class"])))
     done: dict[int, Callable[[], None]] = {
@@ -118,7 +118,7 @@ def eventful(network: Ensemble, config: Config, each: dict[str, tuple[Target, ..
 
 
 def riding(network: Ensemble, config: Config, scene: tuple[Target, ...]) -> str:
-    """On a picture that moves, and one that does not."""
+    """Return the checksum of a dream on a picture that moves and then stops."""
     dreamer = make_dreamer(network, config, SIZE, torch.device("cpu"), 5)
     assert isinstance(dreamer, FlowWarpedDream)
     dreamer.scene(Scene(1, arrange(scene)))
@@ -134,7 +134,7 @@ def riding(network: Ensemble, config: Config, scene: tuple[Target, ...]) -> str:
 
 
 def tiny() -> Ensemble:
-    """Two random networks of three convolutions."""
+    """Return two random networks of three convolutions each."""
     sys.path.insert(0, str(HERE.parent))
     from tests.fakes import tiny_network
 
@@ -142,7 +142,7 @@ def tiny() -> Ensemble:
 
 
 def cases(guide: Path) -> Iterator[tuple[str, str]]:
-    """Names and checksums."""
+    """Yield names and checksums."""
     bundled = loading.load(settings().network, torch.device("cpu"))
     variants = {name: (f"dream.algorithm={name}",) for name in ALGORITHMS} | SETTINGS
     for network_name, network in (("tiny", tiny()), ("bundled", bundled)):
@@ -151,9 +151,7 @@ def cases(guide: Path) -> Iterator[tuple[str, str]]:
             config = settings(*overrides)
             kinds = scenes.items() if name in ALGORITHMS else [("two classes", scenes["two classes"])]
             for kind, scene in kinds:
-                if (
-                    network_name == "tiny" or name in ("default", "deepdream") or kind == "two classes"
-                ):  # others take their time
+                if network_name == "tiny" or name in ("default", "deepdream") or kind == "two classes":  # the others are slow
                     yield f"{network_name}, {name}, {kind}", steps(network, config, scene)
             if name in ALGORITHMS and (network_name == "tiny" or name == "default"):
                 yield f"{network_name}, {name}, on a picture", steps(network, config, scenes["two classes"], photograph(2))
@@ -165,7 +163,7 @@ def cases(guide: Path) -> Iterator[tuple[str, str]]:
 
 
 def drivers(scenes: dict[str, tuple[Target, ...]]) -> Iterator[tuple[str, str]]:
-    """What is dreamt by script, as a picture and on a film, by the bundled network."""
+    """Yield checksums of scripted, still and film dreams of the bundled network."""
     first, second = Scene(1, arrange(scenes["one class"])), Scene(2, arrange(scenes["two classes"]))
     for name in ("default", "original_2015"):
         few = ("dream.steps_per_keyframe=3", "dream.keyframe_s=0.25") if name == "default" else ()

@@ -1,9 +1,9 @@
-"""What encoding costs: each preset per frame, and outputs that share an encode against outputs with one each.
+"""Measure what encoding costs: each preset per frame, and outputs that share an encode against outputs with one each.
 
     python benchmarks/encode.py [--frames 150]
 
-The picture is the one that the choice of a preset is measured with: detail of every size, moving. Times are of the CPU, all
-threads summed, conversion and containers included. Prints Markdown tables.
+The pictures are those that the program measures presets with: moving detail of every size. Times are CPU time summed over all
+threads, including conversion and containers. Prints Markdown tables.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def print_presets(frames: int) -> None:
-    """One encode with each preset, per frame and as a part of the machine; and what would be chosen, five times."""
+    """Print the cost of a frame with each preset, and which presets five attempts choose."""
     print("| size | rate | " + " | ".join(f"{preset}, ms" for preset in PRESETS) + " | chosen | choosing takes, s |")
     print("|" + "---|" * (len(PRESETS) + 4))
     for width, height, fps, kbps in SIZES:
@@ -54,7 +54,7 @@ def print_presets(frames: int) -> None:
 
 
 def print_sharing(frames: int) -> None:
-    """One output; two and five that share its encode; two that want another bit rate each."""
+    """Print the cost of one output, of two and five that share an encode, and of two with different bit rates."""
     width, height, fps, kbps = SIZES[1]
     video = VideoConfig(width=width, height=height, fps=fps, bitrate_kbps=kbps)
     track = AudioTrack(AudioConfig())
@@ -80,13 +80,13 @@ def print_sharing(frames: int) -> None:
 
 
 def cost_s(encoders: Encoders, wanted: list[tuple[Encoder, str]], frames: int) -> float:
-    """CPU seconds that a frame costs the whole process, from frames handed over to pieces read: the median of 10 stretches."""
+    """Return the whole process's CPU seconds per frame, from input to output read: the median of 10 stretches."""
     main = encoders.main.spec
     pictures = list(islice(noisy_pictures(main.width, main.height), 32))
     shares = [encoder.subscribe(kind) for encoder, kind in wanted]
     stretch = max(2, frames // 10)
     number, took = 0, []
-    for _ in range(11):  # the first starts things up
+    for _ in range(11):  # the first warms up
         start_s = time.process_time()
         for _ in range(stretch):
             before = {id(encoder): encoder.status().encoded for encoder, _ in wanted}

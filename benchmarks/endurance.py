@@ -41,16 +41,16 @@ FEW = (
     "lion",
     "jellyfish + ladybug",
 )
-"""For networks that know Tiny ImageNet's classes only."""
+"""Scenes for networks that know only Tiny ImageNet's classes."""
 
 
 def luma(image: np.ndarray) -> np.ndarray:
-    """(H, W) float32, BT.601."""
+    """Return the BT.601 luma, (H, W) float32."""
     return image @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def unexplained(before: Keyframe, after: Keyframe) -> float:
-    """Mean absolute change of luma between keyframes once the zoom is taken out, away from the border."""
+    """Return the mean absolute change of luma between keyframes, with the zoom undone and the border excluded."""
     height, width = before.image.shape[:2]
     matrix = zoom.sampling_matrix(before.pose, after.pose, (height, width), (height, width))
     moved = cv2.warpAffine(luma(before.image), matrix, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)

@@ -1,8 +1,8 @@
-"""How a film that nodes dream in pieces differs from the undivided one: `make bench BENCH=film_pieces`.
+"""Compare a film that nodes dream in pieces with the same film dreamed whole: `make bench BENCH=film_pieces`.
 
-A camera pans over a picture; two nodes of a cluster on this machine dream it in pieces, and it is dreamt here whole. Written is
-how far apart the two are, against how far the dream is from the film, and how much changes from picture to picture where one
-piece fades into the next, against what changes elsewhere.
+The film pans over a picture. Two nodes of a local cluster dream it in pieces, and one process dreams it whole. The output
+compares the difference between the two with the difference between dream and film, and the change from frame to frame where
+one piece fades into the next with the change elsewhere.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FPS, SIZE = 10, (136, 240)
 
 
 def pan(source: Path, output: Path, seconds: float) -> list[np.ndarray]:
-    """A film of a camera that pans to and fro over a picture; gives its pictures."""
+    """Write a film that pans back and forth over a picture; return its frames."""
     whole = cv2.cvtColor(cv2.imread(str(source)), cv2.COLOR_BGR2RGB)
     height = 2 * SIZE[0]
     whole = cv2.resize(whole, (max(3 * SIZE[1], round(whole.shape[1] * height / whole.shape[0])), height))
@@ -49,7 +49,7 @@ def pan(source: Path, output: Path, seconds: float) -> list[np.ndarray]:
 
 
 def dreamt(film: Path, output: Path, *words: str) -> tuple[list[np.ndarray], float]:
-    """The film's pictures with a dream on them, and the seconds that it took."""
+    """Dream on the film; return the frames and the seconds it took."""
     settings = ["--set", "network.name=bundled", "--set", "device=cpu", "--set", "video.flash_limiter=false"]
     command = [sys.executable, "-m", "streamer", "render", "film", str(film), "--class", "goldfish", "--seed", "1"]
     begun_s = time.monotonic()

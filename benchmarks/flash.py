@@ -1,10 +1,10 @@
-"""What the flash limiter does to ordinary dreams (nothing), how far they are from it, and what it costs.
+"""Measure what the flash limiter does to ordinary dreams (nothing), how far they are from it, and its cost.
 
     python benchmarks/flash.py [--seconds 16] [--network bundled] [--video FILE…]
 
-Renders dreams as ``zoomdream render`` does, with the limiter off, and then shows their frames to it: one dream left alone, one
-whose subject changes every three seconds, which is the quickest thing that a dream does. Played faster, every change comes
-sooner: the speed up to which nothing is touched says how far from flashing a dream is. A strobe tells what limiting costs.
+Renders dreams with ``zoomdream render`` and the limiter off, then passes their frames through it: one dream left alone, one
+whose subject changes every three seconds, the fastest change that a dream makes. Then it plays them faster: the highest speed
+at which no frame changes shows how far a dream is from flashing. A strobe shows what limiting costs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Seen:
     frames: int
     changed: int
     ms: list[float]
-    """Per frame."""
+    """CPU time per frame."""
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def dream(options: argparse.Namespace, script: str, speed: float = 1.05) -> list[np.ndarray]:
-    """The frames of a dream, untouched."""
+    """Render a dream without the limiter; return its frames."""
     settings = [f"network.name={options.network}", "device=cpu", "video.flash_limiter=false", f"video.fps={FPS}"]
     settings += ["video.width=960", "video.height=540", f"zoom.speed={speed}"]
     settings += [f"canvas.{side}={px}" for side, px in zip(("width", "height"), options.canvas.split("x"), strict=True)]
@@ -91,14 +91,14 @@ def dream(options: argparse.Namespace, script: str, speed: float = 1.05) -> list
 
 
 def read(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a video file."""
+    """Yield the frames of a video file."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24")
 
 
 def show(frames: list[np.ndarray], fps: float) -> Seen:
-    """Let the limiter see a video."""
+    """Run a video through the limiter."""
     limiter = FlashLimiter(frames[0].shape[:2], fps)
     took: list[float] = []
     same = 0
@@ -110,7 +110,7 @@ def show(frames: list[np.ndarray], fps: float) -> Seen:
 
 
 def tell(name: str, frames: list[np.ndarray]) -> None:
-    """Print a row."""
+    """Print a video's row of the table."""
     seen = show(frames, FPS)
     untouched = 0
     for speed in SPEEDS:

@@ -1,8 +1,8 @@
-"""What one frame costs, and how much of that can be given up (docs/reliability.md): CPU time of each part, in milliseconds.
+"""Measure each part of a frame in CPU milliseconds, and how much lighter settings save (docs/reliability.md).
 
     PYTHONPATH=. python benchmarks/frame_cost.py [--size 640x360] [--frames 60]
 
-CPU time of the one thread that measures, so that other programs change little.
+Only the measuring thread's CPU time counts, so other programs hardly matter.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEYFRAMES = 6
 
 
 def cost_ms(make: Callable[[int], object], frames: int) -> float:
-    """CPU milliseconds of one call, the first left out."""
+    """Return the mean CPU milliseconds of a call, without the first."""
     make(0)
     began_s = time.thread_time()
     for number in range(1, frames + 1):
@@ -37,18 +37,18 @@ def cost_ms(make: Callable[[int], object], frames: int) -> float:
 
 
 def drawing(size: tuple[int, int], *, follow: bool, part: float) -> Callable[[int], object]:
-    """Draws frames between keyframes a second apart."""
+    """Return a function that draws frames between keyframes a second apart."""
     interpolator = ColourInterpolator(size, residual_flow=True, offline=True)
     interpolator.reduce_load(follow=follow, part=part)
     for number, image in enumerate(islice(noisy_pictures(480, 270), KEYFRAMES)):
         interpolator.push(Keyframe(image, Pose(0.07 * number, 0.0), float(number), Scene(0, ()), number, 1))
     interpolator.frame(0.0)
-    interpolator.frame(1.01)  # compares the pair that is drawn between
+    interpolator.frame(1.01)  # compares the two keyframes before the timed calls
     return lambda number: interpolator.frame(1.02 + 0.9 * number / 1000)
 
 
 def encoding(spec: EncodeSpec, pictures: list[np.ndarray], *, low_effort: bool) -> Callable[[int], object]:
-    """Encodes, conversion from RGB included."""
+    """Return a function that converts a picture from RGB and encodes it."""
     codec, images = open_codec(spec, threads=1, low_effort=low_effort), cycle(pictures)
 
     def encode(number: int) -> object:

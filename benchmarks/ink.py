@@ -1,12 +1,12 @@
-"""Does ink keep its rules with a real network, and does what is asked for grow? A table, and a sheet of the drawings.
+"""Does ink keep its rules with a real network, and do subjects appear? Prints a table and writes a contact sheet.
 
     python benchmarks/ink.py --network squeezenet1_1=FILE [--steps 300] [--out FOLDER] [--set ink.reach_px=0]
 
-Each subject is drawn on 224x224 pixels from a disc, camera and bleaching off. Of every step it is checked that the picture
-has two values, that at most ``ink.flips`` pixels turned, that each turned by the sign of what the step followed and lay within
-reach of ink. The columns: pixels turned in a step (mean and most); how many broke a rule; of all ink drawn in the first 100
-steps, the share that hangs together with the disc (no gap wider than ``ink.reach_px``), and the widest gap in the ink that is
-there then; the subject's mean logit, and its rank among the classes, before and after.
+Each subject is drawn on 224x224 pixels from a disc, with camera and fading off. The benchmark checks after every step that
+the picture has two values, that at most ``ink.flips`` pixels flipped, and that each flipped in the step's direction,
+within reach of ink. The columns: pixels flipped per step (mean, maximum); how many broke a rule; the share of all ink drawn in
+the first 100 steps that connects to the disc (no gap wider than ``ink.reach_px``), and the widest gap in the ink at step 100;
+the subject's mean logit and its rank among the classes, before and after.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from streamer.settings_file import load as load_config
 
 SIZE = (224, 224)
 EARLY = 100
-"""Steps in which the drawing is to stay in one piece."""
+"""Steps during which the drawing should stay in one piece."""
 SHOWN = (25, 50, 100, 200, 300)
-"""Steps after which a drawing is put on the sheet."""
+"""Steps after which the drawing goes on the sheet."""
 SUBJECTS = {
     "squeezenet1_1": ("flamingo", "violin", "tarantula", "analog clock", "teapot", "scorpion", "king crab", "umbrella"),
     "bundled": ("school bus", "jellyfish", "goldfish", "teapot", "tarantula", "umbrella", "black widow", "lemon"),
@@ -47,7 +47,7 @@ SUBJECTS = {
 
 @dataclass
 class Drawn:
-    """How one drawing came about."""
+    """Measurements of one drawing."""
 
     turned: list[int]
     broken: int
@@ -60,14 +60,14 @@ class Drawn:
 
 
 def parts(ink: np.ndarray, gap_px: int) -> np.ndarray:
-    """Numbers of the pieces of ink, (H, W), where gaps of so many pixels do not part it; 0 for paper."""
+    """Number the pieces of ink, (H, W); gaps of up to ``gap_px`` do not split a piece; paper is 0."""
     side = gap_px + 1
     joined = cv2.dilate(ink.astype(np.uint8), np.ones((side, side), np.uint8))
     return np.where(ink, cv2.connectedComponents(joined)[1], 0)
 
 
 def rank(network: Network, dreamer: InkDreamer, wnid: str) -> int:
-    """Which class a picture is by its mean logits, seen at the size the network was trained on; 1 is the best."""
+    """Return the class's rank by mean logit, seen at the size the network was trained on; 1 is best."""
     seen = resample(dreamer.seen(network), network.trained_px / SIZE[0], network.min_size)
     with torch.no_grad():
         logits = network(seen)[0].mean(dim=(1, 2))

@@ -1,12 +1,12 @@
-"""How near interpolated frames come to the true ones.
+"""Measure how close interpolated frames come to the true ones.
 
     python benchmarks/interpolation.py --photos FOLDER        a pure zoom into photographs, keyframes 7 s apart
     python benchmarks/interpolation.py --dreams FOLDER        held-out keyframes of dreams (see dream_keyframes.py)
     python benchmarks/interpolation.py --speed                milliseconds a frame on one core
 
-Compared are: the plain cross-fade of the 2015 stream (the last keyframe zoomed forward, the next zoomed back, bicubic, the last
-alone where the next has no coverage), FFmpeg's minterpolate at its defaults, and ours without and with its residual flow.
-Sharpness is the variance of the Laplacian, relative to the true frame: near keyframes, and half way.
+The methods: the plain cross-fade of the 2015 stream (the last keyframe zoomed forward, the next zoomed back, bicubic, only the
+last where the next has no coverage), FFmpeg's minterpolate at its defaults, and ours without and with residual flow.
+Sharpness is the variance of the Laplacian relative to the true frame, near keyframes and half way.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MIDDLE, ENDS = 0.13, 0.15
 
 @dataclass(frozen=True)
 class Known:
-    """What an interpolator is given."""
+    """The keyframes that an interpolator gets."""
 
     images: list[np.ndarray]
     poses: list[Pose]
@@ -82,7 +82,7 @@ def cross_fade(known: Known, moments: list[float]) -> Iterator[np.ndarray | None
 
 
 def minterpolate(known: Known, moments: list[float]) -> Iterator[np.ndarray | None]:
-    """FFmpeg's filter; the first and last keyframe are given twice, for it makes nothing at the ends."""
+    """Interpolate with FFmpeg; repeat the first and last keyframes, because it makes nothing at the ends."""
     gap_s = known.times_s[1] - known.times_s[0]
     grid_s = min(b - a for a, b in itertools.pairwise(moments))
     rate = Fraction(round(1 / grid_s))
@@ -130,7 +130,7 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Wang et al. 2004, on luma, Gaussian window of 11 pixels, sigma 1.5."""
+    """Return the SSIM of Wang et al. 2004 on luma, Gaussian window of 11 pixels, sigma 1.5."""
     x, y = luma(a), luma(b)
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -170,7 +170,7 @@ def table(title: str, scores: Scores) -> None:
 
 
 def photos(folder: Path, count: int) -> None:
-    """A pure zoom: true frames are cut from the photograph itself, keyframes too."""
+    """Score a pure zoom: keyframes and true frames are cut from the photograph."""
     scores: Scores = defaultdict(list)
     worst: dict[str, float] = {}
     usable = []
@@ -216,7 +216,7 @@ def dreams(folder: Path, gaps: list[int]) -> None:
 
 
 def steadiness(folder: Path) -> None:
-    """How much the sharpness breathes: frames at 25 per second, against their own mean over a second."""
+    """Print how much sharpness varies at 25 frames per second, against its mean over a second."""
     print("\n| keyframes apart | frame size | sharpness, standard deviation | least..most |\n|---|---|---|---|")
     data = np.load(sorted(folder.glob("*.npz"))[-1])
     poses = [Pose(float(z), float(r)) for z, r in zip(data["log_zoom"], data["rotation"], strict=True)]
@@ -238,7 +238,7 @@ def steadiness(folder: Path) -> None:
 
 
 def speed() -> None:
-    """Milliseconds a frame at 960x540."""
+    """Print the CPU milliseconds per frame at 960x540."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
     print("\n| keyframes | apart | median ms of CPU a frame at 960x540 |\n|---|---|---|")

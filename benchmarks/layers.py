@@ -1,13 +1,12 @@
-"""Do layers, channels and guides get what they ask for? 50 iterations of deepdream on photographs that stand still.
+"""Do layers, channels and guides get what they ask for? Runs 50 iterations of deepdream on still photographs.
 
     python benchmarks/layers.py --network squeezenet1_1=FILE --photos FILE FILE… [--iterations 50] [--set dream.leash=0.1]
 
-The first three photographs are scaled to a shorter side of 240 pixels and dreamt at that size, in mean steps of 6 levels and
-without the leash, which an endless zoom needs and a still picture does not. Layers: how many times the norm of a layer's
-response, seen at the photograph's own size, is what it was. Channels, five for each layer drawn by chance: the channel's place
-among all of its layer by how much its mean before the ReLU has risen, in units of how much each channel's mean differs from
-one photograph to the next, for which twenty should be given. Guides, each of the three after the next: the mean cosine between
-its features and those of the guide that they follow.
+The first three photographs are scaled to a shorter side of 240 pixels and dreamed at that size, in mean steps of 6 levels and
+without the leash, which only an endless zoom needs. Layers: the factor by which the norm of a layer's response grows, measured
+at the photograph's own size. Channels, five random ones per layer: the channel's rank in its layer by how much its mean before
+the ReLU rises, in standard deviations of that mean over all photographs; pass about twenty. Guides, where each of the three
+photographs follows the next: the mean cosine between a photograph's features and its guide's.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ DREAMT_ON = 3
 
 
 def photograph(file: Path) -> np.ndarray:
-    """(H, W, 3) uint8, its shorter side ``SHORTER_PX``."""
+    """Read a photograph, (H, W, 3) uint8, its shorter side ``SHORTER_PX``."""
     image = Image.fromarray(read_image(file))
     factor = SHORTER_PX / min(image.size)
     return np.array(image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS))
@@ -55,7 +54,7 @@ def tensor(picture: np.ndarray) -> torch.Tensor:
 
 
 def dreamt(network: Network, config: Config, picture: np.ndarray, target: Target, iterations: int) -> np.ndarray:
-    """The picture after so many steps toward one target."""
+    """Return the picture after ``iterations`` steps toward one target."""
     dreamer = Dreamer(Ensemble(network), config, picture.shape[:2], torch.device("cpu"), 1, picture)
     dreamer.scene(Scene(1, arrange([target])))
     for _ in range(iterations):

@@ -1,9 +1,9 @@
-"""Does the dream's memory stay as it is? The live worker's resident memory over minutes, with another subject every so often.
+"""Does the dream's memory stay constant? Watches the live worker's resident memory for minutes while subjects change.
 
     python benchmarks/memory.py --minutes 22 --set network.name=bundled
     python benchmarks/memory.py --minutes 5 --every 10 --against ../yesterday
 
-Prints the median of each minute, and how much they grew after the first two: the last quarter's median less the first's, for a
+Prints the median of each minute and the growth after the first two: the last quarter's median minus the first's, because a
 step takes some ten megabytes and gives them back. Another checkout runs after this one, for as long.
 """
 
@@ -33,19 +33,19 @@ SUBJECTS = (
     "pizza",
     "tarantula + teapot",
 )
-"""That every network knows."""
+"""Subjects that every network knows."""
 SETTLED_S = 120.0
-"""Seconds after which nothing more should be taken."""
+"""Seconds after which memory should stop growing."""
 
 
 def resident(process_id: int) -> float:
-    """Megabytes that a process holds."""
+    """Return a process's resident megabytes."""
     pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def watch(minutes: float, every_s: float, overrides: list[str]) -> None:
-    """Let the real worker dream, and print what it holds."""
+    """Run the real worker and print its memory."""
     words, numbers = Vocabulary.load(), itertools.count()
     renderer = Renderer(load_config(None, overrides), 1)
     renderer.start()

@@ -1,9 +1,9 @@
-"""How surely beats are heard: against clicks and drums of known moments, alone, in noise and in music; and what it costs.
+"""Measure how reliably, and at what cost, clicks and drums at known times are heard: alone, in noise and in music.
 
     python benchmarks/onsets.py [--seconds 30] [--peers]
 
-A stroke counts as found if an onset lies within 30 ms of it; one with no stroke within 30 ms is invented, but for where
-noise begins. With --peers the detectors of aubio and librosa hear the same, as far as they are installed (pip install
+A stroke counts as found if an onset is within 30 ms of it; an onset with no stroke within 30 ms is invented, except where
+noise begins. With --peers, the detectors of aubio and librosa hear the same, if they are installed (pip install
 aubio-ledfx librosa).
 """
 
@@ -27,15 +27,15 @@ from tests.sounds import RATE, beats_at, click, hat, kick, pad, pink, strokes
 NEAR_S = 0.03
 BPM = (60, 90, 120, 150, 180)
 PIECE = RATE // 4
-"""Samples at a time, as music is decoded."""
+"""Samples per call, as when music is decoded."""
 AUBIO = ("hfc", "specflux", "complex", "mkl")
 AUBIO_WINDOW, AUBIO_HOP, AUBIO_SILENCE_DB = 1024, 256, -50
 APART_S = 0.3
 BEGUN_S = 0.5
-"""That noise and chord begin, before this, is an onset too."""
+"""Earlier onsets do not count: noise and chord begin there."""
 
 Detector = Callable[[np.ndarray], list[float]]
-"""From (n, 2) float32 samples at ``RATE``, the seconds of the onsets."""
+"""Maps (n, 2) float32 samples at ``RATE`` to the onsets' seconds."""
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def row(name: str, what: str, detector: Detector, tracks: Sequence[tuple[np.ndarray, list[float]]]) -> str:
-    """What a detector makes of some tracks."""
+    """Return a detector's table row for some tracks."""
     errors: list[float] = []
     strokes_in_all = invented = 0
     began_s = time.process_time()
@@ -88,7 +88,7 @@ def row(name: str, what: str, detector: Detector, tracks: Sequence[tuple[np.ndar
 
 
 def beats(seconds: float) -> None:
-    """Tell which of drums and hi-hats are taken for beats, and what all of the listening costs."""
+    """Print how many kicks and hi-hats count as beats, and what the whole analysis costs."""
     print(
         "\n| kicks, hi-hats half way between, noise of -32 dB | kicks | beats on kicks | elsewhere | CPU |\n" + "|---" * 5 + "|"
     )
@@ -102,7 +102,7 @@ def beats(seconds: float) -> None:
         found = []
         for at in range(0, len(track), PIECE):
             analyser.analyse(at, track[at : at + PIECE])
-            found += analyser.beats(at - 2 * PIECE, at - PIECE, APART_S * RATE)  # as it is asked, a little behind
+            found += analyser.beats(at - 2 * PIECE, at - PIECE, APART_S * RATE)  # a little late, as in the stream
         share = (time.process_time() - began_s) / seconds
         found += analyser.beats(at - PIECE, len(track), APART_S * RATE)
         on = sum(any(abs(beat.at / RATE - stroke) <= NEAR_S for stroke in struck) for beat in found)
@@ -110,13 +110,13 @@ def beats(seconds: float) -> None:
 
 
 def ours(samples: np.ndarray) -> list[float]:
-    """Piece by piece, as in the stream."""
+    """Find onsets piece by piece, as the stream does."""
     onsets = Onsets(RATE)
     return [onset.at / RATE for at in range(0, len(samples), PIECE) for onset in onsets.find(samples[at : at + PIECE])]
 
 
 def peers() -> dict[str, Detector]:
-    """Those that are installed."""
+    """Return the installed peers' detectors."""
     found: dict[str, Detector] = {}
     try:
         import aubio
@@ -142,7 +142,7 @@ def peers() -> dict[str, Detector]:
     else:
 
         def with_librosa(samples: np.ndarray) -> list[float]:
-            if not samples.any():  # it normalises to the loudest
+            if not samples.any():  # librosa divides by the peak
                 return []
             return [float(at) for at in librosa.onset.onset_detect(y=samples.mean(axis=1), sr=RATE, units="time")]
 

@@ -1,4 +1,4 @@
-"""What the page costs whoever watches: cores that headless Chromium takes without a GPU, and pictures of the video it drops.
+"""Measure what the page costs a viewer: cores that headless Chromium uses without a GPU, and video frames it drops.
 
 python benchmarks/page.py --seconds 10
 python benchmarks/page.py --against ../yesterday     # the page of another checkout, too
@@ -28,7 +28,7 @@ PLAYED = """() => {
 
 
 def children(process: int) -> Iterator[int]:
-    """A process and all below it."""
+    """Yield a process and all its descendants."""
     yield process
     for task in Path(f"/proc/{process}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -36,12 +36,12 @@ def children(process: int) -> Iterator[int]:
 
 
 def used_s(process: int) -> float:
-    """Seconds of the processor that it and all below it have used."""
+    """Return the CPU seconds of a process and its descendants."""
     return sum(cpu_s(each) for each in children(process))
 
 
 def watch(browser: Any, stream: Stream, size: tuple[int, int], seconds: float) -> tuple[float, float]:
-    """Cores that the browser uses while the page plays, and the share of the pictures that it drops."""
+    """Return the cores that the browser uses while the page plays, and the share of frames it drops."""
 
     def browser_s() -> float:
         return used_s(os.getpid()) - used_s(stream.process.pid)

@@ -1,11 +1,11 @@
-"""How others take a step, for ``step.py``: the same weights, size and threads; all else as its authors have it.
+"""Steps of other programs, for ``step.py``: the same weights, size and threads; all else as their authors wrote it.
 
 lucent is installed from PyPI (``torch-lucent``), into a folder of its own, with the newest kornia that it allows. Its step is
-that of ``render_vis`` with its defaults: an image parametrised by its spectrum, the transforms for robustness, Adam, one class.
-As in its README weights are not frozen, and their gradients are computed, too; ``lucent frozen`` is the same with frozen ones.
+that of ``render_vis`` at its defaults: an image parametrised by its spectrum, the transforms for robustness, Adam, one class.
+As in its README, weights are not frozen, so their gradients are computed too; ``lucent frozen`` freezes them.
 
-gordicaleksa's pytorch-deepdream is not on PyPI. What stands here is our own code for its published step, at the finest level
-of its pyramid: a shift, the mean square of a layer, its gradient smoothed by three Gaussians and divided by its deviation.
+gordicaleksa's pytorch-deepdream is not on PyPI. This module has our own code for its published step, at the finest level of
+its pyramid: a shift, the mean square of a layer, its gradient smoothed by three Gaussians and divided by its deviation.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from stepping import ROUND_STEPS, Clock, Facts, Job, Round, described, memory_in
 from torch import Tensor, nn
 
 KINDS = {"lucent": "lucent 0.1.8", "lucent frozen": "lucent 0.1.8, frozen", "deepdream": "pytorch-deepdream's step"}
-"""Peers, and their names for people."""
+"""Peers and their display names."""
 PACKAGES = (("--no-deps", "torch-lucent==0.1.8", "kornia<=0.4.1"), ("ipython", "decorator", "tqdm"))
-"""What lucent needs besides torch, torchvision, numpy and Pillow, which are there: pip is run for each line."""
+"""Arguments of pip, once per line: lucent's needs beyond the installed torch, torchvision, numpy and Pillow."""
 LAYERS = {"vgg16": "22", "squeezenet1_1": "12"}
-"""Of torchvision's ``features``: relu4_3, pytorch-deepdream's own choice, and the last fire block."""
+"""Names in torchvision's ``features``: relu4_3, pytorch-deepdream's own choice, and the last fire block."""
 SMOOTHING = (0.5, 1.0, 2.0)
-"""Standard deviations of the three Gaussians, in multiples of one that grows with the steps of a level."""
+"""Standard deviations of the three Gaussians, as multiples of a sigma that grows with a level's steps."""
 KERNEL = 9
 """Side of the Gaussians, px."""
 LEVEL_STEPS = 10
 SHIFT_PX = 32
 RATE = 0.09
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures, RGB in 0..1."""
+"""ImageNet's statistics, RGB in 0..1."""
 
 
 def install(folder: Path) -> str | None:
-    """Put what the peers need into a folder, unless it is there.
+    """Install what the peers need into a folder, if missing.
 
     Returns:
-        Why it cannot be done; None where it has been.
+        Why it failed; None after success.
     """
     if (folder / "lucent").is_dir():
         return None
@@ -69,12 +69,12 @@ class Peer:
         self.facts = Facts(described(device, torch.float32), first_s, memory_in_use(device))
 
     def round(self) -> Round:
-        """Some steps."""
+        """Time some steps."""
         return Round(self._clock.time(self._step, ROUND_STEPS))
 
 
 class LucentSteps:
-    """``render_vis`` in a thread, which waits at the beginning of each step until it is asked for one."""
+    """``render_vis`` in a thread that waits before each step until it is called."""
 
     def __init__(self, model: nn.Module, size: tuple[int, int], threads: int) -> None:
         from lucent.optvis import param, render, transform  # from the folder of peers
@@ -93,7 +93,7 @@ class LucentSteps:
 
         def run() -> None:
             if threads:
-                torch.set_num_threads(threads)  # each thread has its own number
+                torch.set_num_threads(threads)  # the number is per thread
             self._go.acquire()
             try:
                 render.render_vis(
@@ -105,14 +105,14 @@ class LucentSteps:
                     progress=False,
                     show_image=False,
                 )
-            except Exception as error:  # raised where a step is asked for
+            except Exception as error:  # __call__ raises it
                 self._error = error
                 self._done.release()
 
         threading.Thread(target=run, daemon=True).start()
 
     def __call__(self) -> None:
-        """Let it take a step, and wait for its end."""
+        """Run one step and wait for its end."""
         self._go.release()
         self._done.acquire()
         if self._error is not None:
@@ -131,11 +131,11 @@ class DeepDreamStep:
         self._least, self._most = -mean / std, (1 - mean) / std
 
     def __call__(self) -> None:
-        """One step."""
+        """Take one step."""
         down, right = (int(torch.randint(-SHIFT_PX, SHIFT_PX + 1, (), generator=self._chance)) for _ in range(2))
         picture = torch.roll(self._picture, (down, right), (2, 3)).requires_grad_(True)
         x, seen = picture, None
-        for name, layer in self._features.named_children():  # all of it, as the network that it comes with does
+        for name, layer in self._features.named_children():  # every layer, as the original does
             x = layer(x)
             seen = x if name == self._layer else seen
         assert seen is not None
@@ -151,7 +151,7 @@ class DeepDreamStep:
 
 
 def smoothed(gradient: Tensor, sigmas: list[float]) -> Tensor:
-    """(1, 3, H, W) gradient, the mean of it under Gaussians of these standard deviations (px)."""
+    """Return the mean of a (1, 3, H, W) gradient under Gaussians of these sigmas (px)."""
     padded = F.pad(gradient, [KERNEL // 2] * 4, mode="reflect")
     at = torch.arange(KERNEL, device=gradient.device) - (KERNEL - 1) / 2
     total = torch.zeros_like(gradient)
@@ -163,7 +163,7 @@ def smoothed(gradient: Tensor, sigmas: list[float]) -> Tensor:
 
 
 def peer(job: Job) -> Peer:
-    """A peer, ready to be measured."""
+    """Return a peer, ready to be measured."""
     from streamer.dream.networks.torchvision_import import torchvision
     from streamer.dream.networks.weights import read_weights
 

@@ -1,12 +1,12 @@
-"""How much must a dream give way for a video to keep its rate? Scheduling alone, with stand-ins for both.
+"""How far must a dream give way for a video to keep its rate? Tests scheduling alone, with stand-ins.
 
     python benchmarks/priorities.py [--seconds 6] [--rounds 2] [--class nice15 …]
 
-In a session of its own, a thread does 14 ms of work every 40 ms, as the video does at 25 a second, and a process on every core
-computes all the time, as the dream does, in one class after the other: alone, beside burners in sessions of their own, and
-beside burners in the same session at niceness 0. Prints for each the share of frames that were begun late (by more than half
-their time), the rate that was reached of the one asked for, the 95th percentile of the delay, and the share of one core that
-the dream got. Linux only.
+In its own session, a thread works for 14 ms every 40 ms, as the video does at 25 frames a second, and a process on every core
+computes all the time, as the dream does, in one scheduling class after the other: alone, beside burners in their own sessions,
+and beside burners in the same session at niceness 0. Prints for each the share of frames that start late (by more than half
+their time), the share of the rate that is reached, the 95th percentile of the delay, and the cores that the dream uses. Linux
+only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORK = multiprocessing.get_context("fork")
 
 
 def give_way(how: str) -> None:
-    """Put this process into a class."""
+    """Put this process into a scheduling class."""
     if how == "idle":
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         return
@@ -36,7 +36,7 @@ def give_way(how: str) -> None:
 
 
 def compute(how: str, *, apart: bool = False) -> None:
-    """Compute for ever, in a class, ``apart`` in a session of its own."""
+    """Compute forever in a class; ``apart`` starts a new session."""
     if apart:
         os.setsid()
     give_way(how)
@@ -45,21 +45,21 @@ def compute(how: str, *, apart: bool = False) -> None:
 
 
 def work(seconds: float) -> None:
-    """Use so much of a core."""
+    """Use this many CPU seconds."""
     end_s = time.thread_time() + seconds
     while time.thread_time() < end_s:
         pass
 
 
 def used_s(process: ForkProcess) -> float:
-    """CPU seconds that a process has used."""
+    """Return the CPU seconds that a process has used."""
     with open(f"/proc/{process.pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def session(how: str, place: str, seconds: float, outcome: Connection) -> None:
-    """Show frames beside a dream of a class, in a session of its own."""
+    """Show frames beside a dream of a class, in a new session."""
     os.setsid()
     cores = range(len(os.sched_getaffinity(0)))
     dream = [FORK.Process(target=compute, args=(how,)) for _ in cores if how != "none"]
@@ -75,7 +75,7 @@ def session(how: str, place: str, seconds: float, outcome: Connection) -> None:
     number = 0
     while (now_s := time.monotonic()) - began_s < seconds:
         due_s = began_s + number * FRAME_S
-        if now_s - due_s > 5 * FRAME_S:  # what was missed is not made up for
+        if now_s - due_s > 5 * FRAME_S:  # skip the missed frames
             number = math.floor((now_s - began_s) / FRAME_S)
             continue
         number += 1

@@ -1,8 +1,8 @@
-"""What crosses a network between a stream and its dream: for links of several rates and round trips, what is chosen, how many
-keyframes a second come, and how long it takes from a request to its pixels.
+"""Measure the link between a stream and its remote dream at several rates and round trips: the chosen coding, keyframes a
+second, and the time from a request to its pixels.
 
-A light dream, as detailed as a real one, gives 25 keyframes a second at any size. The far side is a network namespace behind an
-emulated link. As root, on Linux.
+A light dream, as detailed as a real one, makes 25 keyframes a second at any size. The remote side is a network namespace behind
+an emulated link. Needs root, on Linux.
 
     python benchmarks/ray_link.py --seconds 10
 """
@@ -33,25 +33,25 @@ RATES_MBIT, TRIPS_MS = (1000.0, 100.0, 20.0), (2.0, 20.0, 80.0)
 SIZES = ((512, 288), (1280, 720))
 FPS = 25
 ASKS = 6
-"""Requests whose lag is taken."""
+"""Requests whose lag is measured."""
 SETTLE_S = 8.0
-"""Left out: the better coding is taken after some seconds."""
+"""Not measured: the stream picks a better coding after a while."""
 START_S = 120.0
 
 
 class Reader:
-    """Reads what a worker there sends."""
+    """Reads what a remote worker sends."""
 
     def __init__(self, worker: WorkerProcess) -> None:
         self._worker = worker
         self.desired = DesiredState(Motion(1.05, 0.0), Scene(1, arrange([Target("n09472597", "volcano")])))
         self.link = LinkStatus("")
         self.came: list[tuple[float, float, int]] = []
-        """When each keyframe came, how old it was, and its scene's number."""
+        """Arrival time, age and scene number of each keyframe."""
         worker.begin(self.desired, None)
 
     def read(self, until_s: float) -> Iterator[None]:
-        """Listen until a moment; a yield for each report."""
+        """Listen until ``until_s``; yield at each report."""
         while (left_s := until_s - time.monotonic()) > 0:
             self._worker.tell(self.desired)
             if not wait([self._worker.connection], min(left_s, 0.1)):
@@ -67,7 +67,7 @@ class Reader:
             yield
 
     def ask(self, number: int) -> float:
-        """Ask for another scene; seconds until there is a picture of it."""
+        """Request another scene; return the seconds to its first keyframe."""
         self.desired = DesiredState(self.desired.motion, Scene(number, arrange([Target("n09472597", "volcano")])))
         asked_s = time.monotonic()
         for _ in self.read(asked_s + 20.0):
@@ -95,7 +95,7 @@ def reading(address: str, size: tuple[int, int], compress: str) -> Iterator[Read
 
 
 def measure(reader: Reader, seconds: float) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     for _ in reader.read(time.monotonic() + START_S):
         if reader.came:
             break

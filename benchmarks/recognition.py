@@ -1,14 +1,14 @@
-"""Are the dreams recognised by a network that had no part in them? Dream pairs of subjects, ask others what they see.
+"""Does a network that had no part in the dreams recognise them? Dreams pairs of subjects and has others judge them.
 
     python benchmarks/recognition.py --judge efficientnet_lite0                                 # the default network
     python benchmarks/recognition.py --set network.name=bundled --against ../yesterday          # beside another checkout
     python benchmarks/recognition.py --judge squeezenet1_1=FILE --at 5 --at 12 --out FOLDER
 
-Each pair is dreamt top and bottom at 480x270 from its own seed; judges score square crops of each half, and the asked class is
-ranked among all that the judge knows by its mean logit over the crops. A row gives the median rank, the geometric mean, how
-often the class is first and among the first ten, and how often its own half shows it more than the other half does.
+Each pair is dreamed top and bottom at 480x270 from its own seed. Judges score square crops of each half and rank the requested
+class among all they know, by its mean logit over the crops. A row gives the median rank, the geometric mean, how often the
+class is first and among the first ten, and how often its own half shows it more than the other half does.
 
-Pairs are dreamt by several processes of one thread each; what they dream does not depend on how many there are.
+Several processes of one thread each dream the pairs; the dreams do not depend on their number.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ COLUMNS = (
 
 
 def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s: Sequence[float], folder: Path) -> None:
-    """Dream pairs and write ``NUMBER_MOMENT.png`` for each, and the seconds that a step takes into ``pace_NUMBER.json``."""
+    """Dream pairs; write ``NUMBER_MOMENT.png`` for each and the seconds per step to ``pace_NUMBER.json``."""
     make_torch_repeatable(threads=1)
     config = load_config(None, [f"canvas.width={SIZE[1]}", f"canvas.height={SIZE[0]}", *overrides])
     offline = OfflineDream(config)
@@ -120,9 +120,9 @@ def dream(pairs: Sequence[tuple[int, str]], overrides: Sequence[str], moments_s:
 def dream_apart(
     checkout: Path, options: argparse.Namespace, overrides: Sequence[str], numbers: Sequence[int], folder: Path
 ) -> None:
-    """Let a checkout's code dream, in as many processes as asked for."""
+    """Dream with a checkout's code, in ``options.processes`` processes."""
     environment = os.environ | {"PYTHONPATH": str(checkout)}
-    # Its own copy knows where its modules lie.
+    # Its own copy knows where its modules are.
     command = [sys.executable, str(checkout / "benchmarks" / "recognition.py"), "--dream-into", str(folder)]
     command += [part for moment_s in options.at for part in ("--at", str(moment_s))]
     command += [part for override in overrides for part in ("--set", override)]
@@ -140,17 +140,17 @@ def dream_apart(
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a judge thinks of one half."""
+    """A judge's opinion of one half."""
 
     subject: str
     rank: int
-    """Place of the class asked for; 1 is first."""
+    """Rank of the requested class; 1 is first."""
     own: bool
     """Whether its own half shows it more than the other half does."""
 
 
 def opinions(judge: Judge, picture: np.ndarray, pair: str, words: Vocabulary) -> list[Opinion]:
-    """Of both halves; subjects that the judge does not know are passed over."""
+    """Judge both halves; skip subjects that the judge does not know."""
     halves = [judge.scores(half) for half in np.array_split(picture, 2)]
     found = []
     for place, target in enumerate(words.match(pair, peek=True).targets):
@@ -164,7 +164,7 @@ def opinions(judge: Judge, picture: np.ndarray, pair: str, words: Vocabulary) ->
 
 
 def row(title: str, moment_s: float, judge: Judge, found: Sequence[Opinion], step_ms: float) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     ranks = np.array([opinion.rank for opinion in found])
     mean, own = np.exp(np.log(ranks).mean()), np.mean([opinion.own for opinion in found])
     return (
@@ -195,7 +195,7 @@ def main() -> None:
         numbers = [int(number) for number in options.numbers.split(",")]
         dream([(number, pairs[number]) for number in numbers], options.set, options.at, options.dream_into)
         return
-    from judges import LITE0, judge  # not of use to another checkout, whose dreams come from this file too
+    from judges import LITE0, judge  # imported late: processes that only dream do not need it
 
     words = Vocabulary.load()
     judges = [judge(text) for text in options.judge or [LITE0]]

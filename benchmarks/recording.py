@@ -1,11 +1,11 @@
-"""What does a recording that is never split take of memory? A day's pictures and sound, muxed as fast as it goes.
+"""How much memory does an unsplit recording take? Muxes a day of video and sound as fast as possible.
 
     python benchmarks/recording.py --hours 24
     python benchmarks/recording.py --hours 6 --ending .mkv
 
-The pictures are real H.264 and AAC, two seconds of them over and over with the times of a stream of 30 frames a second and a
-keyframe each second. The file takes no room: it is a hole as long as the recording. Prints what the process holds more than
-after the first hour, hour by hour, and what that is a day.
+The stream is real H.264 and AAC: two seconds over and over, with the times of 30 frames a second and a keyframe each second.
+The file takes no disk space: it is a hole as long as the recording. Prints the process's memory hour by hour, and its growth a
+day after the first hour.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from streamer.video.sinks.recording import FORMATS, Recording
 
 FPS, RATE, SAMPLES = 30, 48_000, 1024
 LOOP = 2 * FPS
-"""Pictures that are encoded; the rest repeats them."""
+"""Frames that are encoded; the rest repeats them."""
 HOUR = 3600 * FPS
 
 
 class Hole(io.FileIO):
-    """A file that is as long as what was written, and keeps none of it."""
+    """A file that grows with each write but keeps no data."""
 
     def write(self, data: object) -> int:
         size = memoryview(data).nbytes  # type: ignore[arg-type]
@@ -43,13 +43,13 @@ class Hole(io.FileIO):
 
 
 def resident() -> float:
-    """Megabytes that this process holds."""
+    """Return this process's resident megabytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def encoded() -> tuple[MediaInfo, list[bytes], bytes]:
-    """Two seconds of pictures, each second's first a keyframe, and a packet of silence."""
+    """Encode two seconds of video, a keyframe each second, and a packet of silence."""
     video = av.CodecContext.create("libx264", "w")
     video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"  # type: ignore[attr-defined]
     video.framerate, video.time_base = Fraction(FPS), Fraction(1, FPS)  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def encoded() -> tuple[MediaInfo, list[bytes], bytes]:
 
 
 def media(pictures: list[bytes], sound: bytes) -> Iterator[Media]:
-    """A stream without an end, pictures and sound in the order of their times."""
+    """Yield an endless stream, video and sound in the order of their times."""
     ticks, samples = VIDEO_RATE // FPS, 0
     for number in itertools.count():
         yield Media(False, pictures[number % LOOP], number * ticks, ticks, number % FPS == 0)
@@ -85,7 +85,7 @@ def media(pictures: list[bytes], sound: bytes) -> Iterator[Media]:
 
 
 def measure(ending: str, hours: int, movflags: str | None) -> None:
-    """Record so many hours and print what was held."""
+    """Record so many hours and print the memory used."""
     if movflags is not None:
         format_name, options = FORMATS[ending]
         FORMATS[ending] = format_name, replace_flags(options, movflags)
@@ -115,7 +115,7 @@ def measure(ending: str, hours: int, movflags: str | None) -> None:
 
 
 def replace_flags(options: dict[str, str], movflags: str) -> dict[str, str]:
-    """The muxer's options with other flags."""
+    """Return the muxer's options with other flags."""
     return {**options, "movflags": movflags}
 
 

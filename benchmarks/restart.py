@@ -1,12 +1,11 @@
-"""How soon does a dream begin, and go on after its worker was killed? The whole program, as ``zoomdream run`` starts it.
+"""How soon does a dream start, and resume after its worker is killed? Runs the program as ``zoomdream run`` does.
 
     python benchmarks/restart.py [--kills 10] [--every 15] [--set KEY=VALUE]
 
-Prints the seconds from the start of this process to the first picture that was dreamt on. Then it kills the worker that dreams
-again and again, and tells for each time after how many seconds the next such picture came; how far it is from the last one
-before (mean absolute difference in levels once the zoom is taken out, away from the border), and how far ordinary neighbours
-are that lie about a second apart; and how many frames a reader of ``/live.ts`` missed, those of the machine's other troubles
-included. Linux only. It ends by itself, and with it all that it started.
+Prints the seconds from the start of this process to the first keyframe with dream steps. Then it kills the dreaming worker
+again and again, and prints each time the seconds to the next such keyframe; how far that is from the last one before (mean
+absolute difference in levels, with the zoom undone and the border excluded), and the same for ordinary keyframes about a
+second apart; and how many frames a reader of ``/live.ts`` missed for any reason. Linux only. It stops everything it started.
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # all that is heavy is imported once the start has been measured
+if TYPE_CHECKING:  # heavy imports wait until the start is measured
     from streamer.messages.keyframes import Keyframe
 
 SETTLE_S = 8.0
 """Seconds from the first picture to the first kill."""
 DEADLINE_S = 90.0
-"""For a picture to come."""
+"""Longest wait for a keyframe."""
 BORDER_PX = 8
 
 
 def running_s() -> float:
-    """Seconds since this process was started."""
+    """Return the seconds since this process started."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:
-    """What the renderer delivers, as it comes."""
+    """Collects the renderer's keyframes as they arrive."""
 
     def __init__(self) -> None:
         self.start_s: float | None = None
@@ -48,7 +47,7 @@ class Watch:
         self._keyframes: list[tuple[float, Keyframe]] = []
 
     def __call__(self, keyframe: Keyframe) -> None:
-        """Take one in."""
+        """Add a keyframe."""
         if keyframe.steps and self.start_s is None:
             self.start_s = running_s()
         with self._came:
@@ -56,23 +55,23 @@ class Watch:
             self._came.notify_all()
 
     def since(self, moment_s: float) -> list[tuple[float, Keyframe]]:
-        """All that came after a moment and were dreamt on, with when they came."""
+        """Return keyframes with steps since a moment, with their arrival times."""
         with self._came:
             return [(at_s, keyframe) for at_s, keyframe in self._keyframes if at_s > moment_s and keyframe.steps]
 
     def pace(self, moment_s: float) -> float:
-        """Steps a second since a moment, until the latest picture."""
+        """Return the steps a second from a moment to the latest keyframe."""
         found = self.since(moment_s)
         return sum(keyframe.steps for _, keyframe in found[1:]) / max(1e-9, found[-1][0] - found[0][0]) if found else 0.0
 
     def last(self) -> Keyframe:
-        """The latest, and forget all others but those of the last half minute."""
+        """Return the latest keyframe; forget those older than half a minute."""
         with self._came:
             self._keyframes = [each for each in self._keyframes if each[0] > time.monotonic() - 30]
             return self._keyframes[-1][1]
 
     def next(self, moment_s: float) -> tuple[float, Keyframe]:
-        """The first that came after a moment and was dreamt on; waited for."""
+        """Wait for the first keyframe with steps after a moment."""
         with self._came:
             if not self._came.wait_for(lambda: bool(self.since(moment_s)), DEADLINE_S):
                 raise TimeoutError(f"no picture within {DEADLINE_S:g} s")
@@ -108,7 +107,7 @@ class Reader:
 
 
 def difference(before: Keyframe, after: Keyframe) -> float:
-    """Mean absolute difference in levels, the zoom taken out."""
+    """Return the mean absolute difference in levels, the zoom undone."""
     import cv2
     import numpy as np
 
@@ -123,7 +122,7 @@ def difference(before: Keyframe, after: Keyframe) -> float:
 
 
 def ordinary(keyframes: list[tuple[float, Keyframe]]) -> list[float]:
-    """The differences between neighbours about a second apart."""
+    """Return differences between keyframes about a second apart."""
     found = []
     for _, before in keyframes:
         later = [keyframe for _, keyframe in keyframes if keyframe.time_s >= before.time_s + 1]
@@ -133,24 +132,24 @@ def ordinary(keyframes: list[tuple[float, Keyframe]]) -> list[float]:
 
 
 def memory_mb(pid: int) -> int:
-    """What a process has to itself, and its share of what it shares."""
+    """Return a process's own memory plus its share of shared memory."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) // 1024
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds that a process has taken."""
+    """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def workers() -> list[int]:
-    """The worker processes' ids; the one that dreams is older than its spare."""
+    """Return the worker processes' ids; the dreaming one is older than its spare."""
     return sorted(child.pid or 0 for child in multiprocessing.active_children() if child.name in ("dream", "spare"))
 
 
 def kill_and_watch(watch: Watch, url: list[str], kills: int, every_s: float) -> None:
-    """All that is done once the first picture is there; tells the program to end afterwards."""
+    """Run the benchmark once the first keyframe arrives, then end the program."""
     try:
         watch.next(0.0)
         print(f"first dreamt picture {watch.start_s:.2f} s after the start", flush=True)

@@ -1,4 +1,4 @@
-"""Does a dream stay on what moves? Films made by panning and zooming over photographs, so that all motion is known exactly.
+"""Does a dream stay on what moves? Pans and zooms over photographs to make films whose motion is known exactly.
 
     python benchmarks/riding.py PHOTO… [--network squeezenet1_1=FILE] [--subject "volcano + bubble"] [--frames 50]
         [--out FOLDER]
@@ -6,13 +6,13 @@
     python benchmarks/riding.py PICTURE --frames 100 --strip OUT.jpg
 
 The temporal warping error (Lai et al. 2018, 'Learning Blind Video Temporal Consistency', section 4.2) is the root mean square
-difference, in levels, between a picture and the one before it moved as the camera moved, where both show the same place. A
-dream is compared with dreaming each picture alone to the same strength (root mean square of what it adds, in levels); their
-quotient is what flickers of it. `live` is what the screen shows when a dream takes so many pictures, laid upon those that came
-meanwhile.
+difference, in levels, between a frame and the previous one moved with the camera, where both show the same place. The
+benchmark compares a dream with dreaming each frame alone to the same strength (root mean square of what it adds, in levels);
+error divided by strength is the share that flickers. `live` is what the screen shows when each dream takes several frames and
+is laid over those that arrive meanwhile.
 
-`--still` holds one shot, with a camera's noise, for so many seconds at ten steps a second, and tells how brightness drifts.
-`--strip` measures nothing: it shows moments of a film, and beneath them what was dreamt on it.
+`--still` holds one shot with a camera's noise for this many seconds, at ten steps a second, and prints how brightness drifts.
+`--strip` measures nothing: it shows moments of a film, and the dream on them below.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ from streamer.zoom import advance, sampling_matrix
 
 FPS = 25
 PAN = 0.05
-"""Picture widths a second that the camera pans, besides a zoom of 1.1 a second and a turn of 2 degrees a second."""
+"""Picture widths that the camera pans a second, besides a zoom of 1.1 and a turn of 2 degrees a second."""
 MOTION = Motion(1.1, 2.0)
 LATE = 6
-"""Pictures that a dream takes live: four dreams a second."""
+"""Frames that a live dream takes: four dreams a second."""
 MOMENTS = 3
 NOISE = 2.0
 """Standard deviation of a camera's noise, in levels."""
@@ -58,15 +58,15 @@ NOISE = 2.0
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of a film, and where the one before it has to be read to look like this one."""
+    """One frame of a film, and the map from it to the previous one."""
 
     image: np.ndarray
     before: np.ndarray
-    """(2, 3) affine map from this picture's pixels to those of the one before."""
+    """(2, 3) affine map from this frame's pixels to the previous one's."""
 
 
 def film(photo: np.ndarray, size: tuple[int, int], frames: int) -> Iterator[Shot]:
-    """Pan, zoom and turn over a photograph."""
+    """Yield shots that pan, zoom and turn over a photograph."""
     height, width = size
     maps = []
     for number in range(frames):
@@ -80,7 +80,7 @@ def film(photo: np.ndarray, size: tuple[int, int], frames: int) -> Iterator[Shot
 
 
 def warping_error(pictures: Sequence[np.ndarray], shots: Sequence[Shot]) -> float:
-    """Root mean square difference to the picture before, moved along, over all pictures but the first."""
+    """Return the temporal warping error over all frames but the first."""
     squares, count = 0.0, 0.0
     for earlier, later, shot in zip(pictures, pictures[1:], shots[1:], strict=False):
         size = later.shape[1::-1]
@@ -94,13 +94,13 @@ def warping_error(pictures: Sequence[np.ndarray], shots: Sequence[Shot]) -> floa
 
 
 def strength(pictures: Sequence[np.ndarray], shots: Sequence[Shot]) -> float:
-    """Root mean square of what was added."""
+    """Return the root mean square of what the dream added."""
     added = [p.astype(np.float32) - shot.image for p, shot in zip(pictures, shots, strict=True)]
     return float(np.sqrt(np.mean([(residual**2).mean() for residual in added])))
 
 
 class Ways:
-    """The ways to dream a film that are compared."""
+    """The compared ways to dream a film."""
 
     def __init__(self, config: Config, ensemble: Ensemble, scene: Scene, size: tuple[int, int]) -> None:
         self._config, self._ensemble, self._scene, self._size = config, ensemble, scene, size
@@ -113,7 +113,7 @@ class Ways:
         return found
 
     def ridden(self, shots: Sequence[Shot], steps: int) -> list[np.ndarray]:
-        """Offline: ``steps`` on each picture, carried on to the next."""
+        """Dream offline: ``steps`` on each frame, carried on to the next."""
         dream, found = self.rider(), []
         for number, shot in enumerate(shots, 1):
             dream.ride(SourcePicture(shot.image, number, number / FPS), 1 / FPS)
@@ -123,7 +123,7 @@ class Ways:
         return found
 
     def live(self, shots: Sequence[Shot], steps: int) -> list[np.ndarray]:
-        """As the screen shows it, each dream ``LATE`` pictures late."""
+        """Return what the screen shows, each dream ``LATE`` frames late."""
         dream, found = self.rider(), []
         newest: list[SourcePicture] = []
         interpolator = OverlayInterpolator(self._size, lambda: newest[-1], 1.0, self._config.source.decay_s)
@@ -145,7 +145,7 @@ class Ways:
         return found
 
     def alone(self, shots: Sequence[Shot], wanted: float, seed: int | None) -> list[np.ndarray]:
-        """Each picture by itself, to the strength wanted; every one with the same seed, or with its own."""
+        """Dream each frame alone to the wanted strength, with one seed, or its own if ``seed`` is None."""
         found = []
         for number, shot in enumerate(shots):
             dream = Dreamer(
@@ -166,7 +166,7 @@ class Ways:
 
 
 def still(ways: Ways, photo: np.ndarray, size: tuple[int, int], seconds: float) -> list[tuple[float, float, float, np.ndarray]]:
-    """Hold a shot: (second, brightness over that of the shot, strength, picture), one for every second."""
+    """Hold a shot; return (second, brightness relative to the shot, strength, picture) every second."""
     dream, rng, found = ways.rider(), np.random.default_rng(0), []
     shot = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     for number in range(1, round(seconds * 10) + 1):
@@ -240,7 +240,7 @@ def main() -> None:
 
 
 def keep(folder: Path | None, name: str, pictures: Sequence[np.ndarray]) -> None:
-    """Put some of the pictures side by side, and the first ones into a folder."""
+    """Save some of the pictures side by side in a folder."""
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)

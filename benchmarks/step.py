@@ -1,4 +1,4 @@
-"""How long does one step of the dream take, and how near is that to what the machine can do?
+"""How long does one step of the dream take, and how close is that to what the machine can do?
 
     python benchmarks/step.py                                                       # the bundled network, 840x472
     python benchmarks/step.py --network vgg16 --network squeezenet1_1 --algorithm default --algorithm ink --size 480x270
@@ -6,12 +6,12 @@
     python benchmarks/step.py --network squeezenet1_1 --peers                       # beside lucent and pytorch-deepdream
     python benchmarks/step.py --compile                                             # beside itself through torch.compile
 
-Networks whose weights are not given are random ones, which take as long. A step is the median over rounds, a round the mean
-over steps in which the network sees the picture at each of its sizes. The network alone goes forward and back at these sizes.
-Its floor is the multiplications of that, at the rate of a large matrix product in the same precision and the same second. What
-stands in one group is measured in turn, round by round, each in a process of its own; how many times this build's step
-another's takes is the median over these pairs. Steps climb two classes, lucent's one, pytorch-deepdream's a layer. Two of
-ours make a keyframe, at whose first the camera moves, as live; peers have no camera.
+Networks without given weights get random ones, which take as long. A step is the median over rounds, a round the mean over
+steps in which the network sees the picture at each of its sizes. The network alone goes forward and back at these sizes. Its
+floor is the time of these multiplications at the rate of a large matrix product in the same precision and the same second.
+Builds of one case are measured in turn, round by round, each in its own process; "times this build's" is the median ratio over
+these pairs of rounds. Our steps follow two classes, lucent's one, pytorch-deepdream's a layer. Two of ours make a keyframe, and
+the camera moves at the first, as live; peers have no camera.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ HERE = Path(__file__).resolve().parent
 NETWORKS = ("bundled", "squeezenet1_1", "vgg16", "googlenet", "resnet50", "squeezenet1_1_caffe")
 ALGORITHMS = ("default", "deepdream", "original_2015", "ink")
 PEERS_NETWORKS = ("squeezenet1_1", "vgg16")
-"""Those that are measured beside peers."""
+"""Networks that are measured beside peers."""
 ANSWER_S, COMPILED_S = 150.0, 600.0
-"""Longest wait for an answer, and for one of a build that has to be compiled."""
+"""Longest wait for an answer, and for an answer of a compiled build."""
 COLUMNS = (
     "build",
     "network, algorithm, size",
@@ -55,14 +55,14 @@ COLUMNS = (
 
 
 class Silent(Exception):
-    """Something cannot be measured; says why."""
+    """Something cannot be measured; the text says why."""
 
 
 class Worker:
     """A process that measures one thing; ``close`` ends it."""
 
     def __init__(self, job: Job, path: Sequence[Path]) -> None:
-        """It starts with ``prepare``.
+        """Set up; ``prepare`` starts it.
 
         Args:
             job: what it measures.
@@ -74,7 +74,7 @@ class Worker:
         self.rounds: list[Round] = []
 
     def prepare(self) -> None:
-        """Start it, and wait until it is ready.
+        """Start it and wait until it is ready.
 
         Raises:
             Silent: it cannot be measured.
@@ -83,17 +83,17 @@ class Worker:
         if self._job.threads:
             environment["OMP_NUM_THREADS"] = str(self._job.threads)
         if self._job.device == "cpu":
-            environment["CUDA_VISIBLE_DEVICES"] = ""  # lucent would take one
+            environment["CUDA_VISIBLE_DEVICES"] = ""  # lucent would use it
         command = [sys.executable, str(HERE / "step.py"), "--job", json.dumps(dataclasses.asdict(self._job))]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, env=environment, cwd=self._path[-1], text=True, stdin=pipe, stdout=pipe)
         self.facts = Facts(**self._answer("facts"))
 
     def round(self) -> None:
-        """Measure a round more.
+        """Measure another round.
 
         Raises:
-            Silent: it ended.
+            Silent: it has ended.
         """
         assert self._process is not None
         assert self._process.stdin is not None
@@ -126,12 +126,12 @@ class Worker:
 
 
 def measure(workers: dict[str, Worker], steps: int, until_s: float) -> Iterator[str]:
-    """Measure some things in turn; what cannot be measured is taken out.
+    """Measure workers in turn; drop those that cannot be measured.
 
     Args:
         workers: by title.
-        steps: that the first one takes at least.
-        until_s: when to stop at the latest, after ``time.monotonic``; each has one round at least.
+        steps: least number for the first one.
+        until_s: latest end, by ``time.monotonic``; each gets at least one round.
 
     Yields:
         What cannot be measured, and why.
@@ -155,12 +155,12 @@ def measure(workers: dict[str, Worker], steps: int, until_s: float) -> Iterator[
 
 
 def rows(workers: dict[str, Worker], what: str, this: str) -> list[str]:
-    """Lines of the table.
+    """Return lines of the table.
 
     Args:
         workers: by title, measured.
-        what: was dreamt.
-        this: title of what the others are compared with.
+        what: the dream.
+        this: title of the one to compare the others with.
     """
     found = []
     for title, worker in workers.items():
@@ -172,7 +172,7 @@ def rows(workers: dict[str, Worker], what: str, this: str) -> list[str]:
 
 
 def row(title: str, what: str, facts: Facts, rounds: Sequence[Round], times: Sequence[float]) -> str:
-    """A line of the table; ``times`` are the rounds' ratios to this build's."""
+    """Return a line of the table; ``times`` are the rounds' ratios to this build's."""
 
     def milliseconds(name: str) -> str:
         values = [getattr(each, name) for each in rounds if getattr(each, name) is not None]
@@ -196,12 +196,12 @@ def row(title: str, what: str, facts: Facts, rounds: Sequence[Round], times: Seq
 
 
 def heading() -> str:
-    """The table's first two lines."""
+    """Return the table's first two lines."""
     return f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
 def size(text: str) -> tuple[int, int]:
-    """``840x472`` as (height, width)."""
+    """Parse ``840x472`` as (height, width)."""
     width, _, height = text.partition("x")
     return int(height), int(width)
 
@@ -239,10 +239,10 @@ def main() -> None:
 
 
 def compare(options: argparse.Namespace, device: str, scratch: Path) -> int:
-    """Measure all that is asked for, and print it as it comes.
+    """Measure all that was requested and print each result.
 
     Args:
-        options: the command line's.
+        options: from the command line.
         device: ``cpu`` or ``cuda``.
         scratch: a folder for weights and peers.
 
@@ -299,7 +299,7 @@ def compare(options: argparse.Namespace, device: str, scratch: Path) -> int:
 
 
 def weights_of(network: str, given: dict[str, str], scratch: Path) -> str | None:
-    """A network's file: the one that is given, or one of random weights; None for the bundled network's own."""
+    """Return a network's file: the given one or random weights; None for the bundled network's own."""
     if network in given or network == "bundled":
         return str(Path(given[network]).resolve()) if network in given else None
     file = scratch / f"{network}.safetensors"

@@ -1,6 +1,6 @@
-"""One dream in a process of its own, measured from step to step: what ``step.py`` starts, and asks for round after round.
+"""Measure one dream in its own process, which ``step.py`` starts and asks for round after round.
 
-It runs with the modules of any checkout, this one or an older or newer one: where they have moved, they are looked for.
+It runs with the modules of any checkout, this one or an older or newer one, and finds those that have moved.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 DT_S = 0.1
 """Seconds from one step to the next, as in a video made offline."""
 KEYFRAME_STEPS = 2
-"""Steps of a keyframe, at whose first the camera moves, as in the live program where the settings leave that open. Checkouts
-that know nothing of it move it with each step."""
+"""Steps of a keyframe. The camera moves at the first, as in the live program by default. Older checkouts move it with each
+step."""
 ROUND_STEPS = 4
 """Fewest steps of a round."""
 LONGEST_CYCLE = 16
-"""Steps after which every algorithm has seen the picture at all of its sizes: deepdream has as many octaves at most."""
+"""Steps after which every algorithm has seen the picture at all of its sizes: deepdream has at most this many octaves."""
 MATRIX = {"cpu": 2048, "cuda": 8192}
 """Side of the matrices whose product shows what the machine can do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be measured."""
+    """What to measure."""
 
     network: str
     algorithm: str
@@ -49,11 +49,11 @@ class Job:
     device: str
     """``cpu`` or ``cuda``."""
     threads: int
-    """0 for as many as torch takes by itself."""
+    """0 for torch's default."""
     weights: str | None
-    """A file; None for what comes with the program."""
+    """A file; None for the program's own."""
     busy: bool = False
-    """Whether to count this process's seconds on the processor, not those of the clock on the wall."""
+    """Whether to count this process's CPU time instead of wall-clock time."""
     compiled: bool = False
     """Whether the networks and the picture's passes go through ``torch.compile``."""
     kind: str = "dream"
@@ -62,32 +62,32 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known once it is ready."""
+    """What is known once the process is ready."""
 
     machine: str
-    """Its processor or GPU, the threads and the precision that the network computes in."""
+    """The CPU or GPU, the threads and the network's precision."""
     first_s: float
-    """Seconds of the very first step, with all that it prepares."""
+    """Seconds of the very first step, preparation included."""
     memory: int
-    """Bytes after some steps: resident on a CPU; allocated at most on a GPU."""
+    """Bytes after some steps: resident on a CPU, peak allocation on a GPU."""
     cycle: int = ROUND_STEPS
-    """Steps after which the network has been shown the picture at all sizes."""
+    """Steps after which the network has seen the picture at all sizes."""
     flops: float | None = None
-    """Twice the multiplications of the network, forward and back to the picture, a step; None if nothing is known of it."""
+    """Twice the network's multiplications per step, forward and back to the picture; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What some steps took, and beside them, in the same second, what else there is to know."""
+    """Times of some steps, and other measurements of the same second."""
 
     step_s: float
     """Mean over the steps."""
     alone_s: float | None = None
-    """The network forward and back to the picture, mean over the sizes at which it is shown the picture."""
+    """The network alone, forward and back to the picture at the sizes it sees, mean over the steps."""
     flop_per_s: float | None = None
-    """Of a large matrix product, in the network's precision."""
+    """Speed of a large matrix product in the network's precision."""
     picture_s: float | None = None
-    """From the canvas to the host."""
+    """Copying the picture to the host."""
 
 
 class Contestant(Protocol):
@@ -100,7 +100,7 @@ class Contestant(Protocol):
 
 
 class Clock:
-    """Seconds of what is called, a GPU's work included; ``busy`` as ``Job`` has it."""
+    """Times calls, a GPU's work included; for ``busy``, see ``Job``."""
 
     def __init__(self, device: torch.device, busy: bool = False) -> None:
         self._cuda = device.type == "cuda"
@@ -112,7 +112,7 @@ class Clock:
         return self._read()
 
     def time(self, call: Callable[[], object], times: int = 1) -> float:
-        """Mean over some calls."""
+        """Return the mean seconds of some calls."""
         begun = self.now()
         for _ in range(times):
             call()
@@ -120,7 +120,7 @@ class Clock:
 
 
 class Shown:
-    """Notes the sizes of the pictures that networks of one kind are shown, within a ``with``."""
+    """Records the sizes of the pictures that networks see within a ``with``."""
 
     def __init__(self, networks: Sequence[Any]) -> None:
         self._networks = networks
@@ -142,7 +142,7 @@ class Shown:
 
 
 def counted_pointwise(x_shape: Any, w_shape: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
-    """The multiplications of a convolution and its ReLU in one, which the counter does not know."""
+    """Count the multiplications of a fused convolution and ReLU, which the counter does not know."""
     return int(conv_flop_count(x_shape, w_shape, out_shape))
 
 
@@ -165,11 +165,11 @@ class Dream:
 
         Args:
             make_dreamer: as in ``streamer.dream``.
-            ensemble: what dreams; in old checkouts one network.
+            ensemble: the networks; in old checkouts one.
             config: the settings.
             size: (height, width) of the canvas.
             device: where it computes.
-            busy: as ``Job`` has it.
+            busy: see ``Job``.
         """
         from streamer.messages.scenes import Scene, Target, arrange
 
@@ -208,7 +208,7 @@ class Dream:
         self.facts = Facts(described(device, self._network.dtype), first_s, memory, cycle, flops)
 
     def round(self) -> Round:
-        """Whole cycles of steps, then the network alone, a product, and the picture."""
+        """Time whole cycles of steps, then the network alone, a product and the picture."""
         step_s = self._clock.time(self._step, self._round_steps)
         alone_s = self._clock.time(self._alone) / self._cycle if self._shown else None
         return Round(step_s, alone_s, self._rate(), self._clock.time(self._dreamer.picture, 3))
@@ -225,10 +225,10 @@ class Dream:
         for picture in self._shown:
             x = picture.detach().requires_grad_(True)
             (logits,) = self._network.activations(x, [self._network.classes_layer]).values()
-            logits.mean().backward()  # autograd.grad would upset the counter
+            logits.mean().backward()  # autograd.grad confuses the counter
 
     def _sizes(self, dreamer: Any) -> list[list[tuple[int, int]]]:
-        """What the network is shown, step by step, until it begins anew; nothing if that cannot be seen."""
+        """Return the sizes that the network sees, step by step, for one cycle; empty if unknown."""
         found: list[list[tuple[int, int]]] = []
         for _ in range(LONGEST_CYCLE + 1):
             with Shown(self._networks) as shown:
@@ -245,27 +245,27 @@ class Dream:
 
 
 def round_steps(cycle: int) -> int:
-    """Steps of a round: whole cycles."""
+    """Return the steps of a round, in whole cycles."""
     return cycle * -(-ROUND_STEPS // cycle)
 
 
 def steady(config: Any) -> Any:
-    """The settings with views of always the same sizes."""
+    """Return the settings with views of constant sizes."""
     return config.model_copy(update={"dream": config.dream.model_copy(update={"view_jitter": 0.0})})
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes: a GPU's at most, else this process's."""
+    """Return bytes: a GPU's peak, or this process's."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def described(device: torch.device, dtype: torch.dtype) -> str:
-    """What computes, and how."""
+    """Describe what computes, and how."""
     precision = str(dtype).removeprefix("torch.")
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name()}, {precision}"
@@ -279,7 +279,7 @@ def described(device: torch.device, dtype: torch.dtype) -> str:
 
 
 def found(*places: str) -> Any:
-    """What stands at the first of some places, ``module:name``, that the checkout has.
+    """Return what is at the first place, ``module:name``, that the checkout has.
 
     Raises:
         ImportError: it has none of them.
@@ -298,13 +298,13 @@ PASSES = {"streamer.dream.algorithms.gradient_ascent": ("soft_clip_step", "norma
 
 
 def maker() -> Callable[..., Any]:
-    """The checkout's ``make_dreamer``."""
+    """Return the checkout's ``make_dreamer``."""
     places = ("algorithms.dreamer_factory", "algorithms.making", "dreams")
     return found(*(f"streamer.dream.{place}:make_dreamer" for place in places))  # type: ignore[no-any-return]
 
 
 def dream(job: Job) -> Dream:
-    """The dream of a checkout whose modules are those on the path."""
+    """Return a dream of the checkout on the import path."""
     load = found("streamer.dream.networks.loading:load", "streamer.dream.networks.network:load")
     settings = found("streamer.settings_file:load")
     named = [f"network.name={job.network}", f"dream.algorithm={job.algorithm}"]
@@ -318,12 +318,12 @@ def dream(job: Job) -> Dream:
 
 
 def compiled(ensemble: Any) -> None:
-    """Let ``torch.compile`` make what it can of a step: of each network's way from the picture to what is looked at, which on a
-    GPU is recorded with what surrounds it, and of the passes over the picture.
+    """Compile what ``torch.compile`` can of a step: each network from the picture to the hooked layers (on a GPU recorded with
+    what surrounds it) and the passes over the picture.
 
-    Each size is compiled for by itself, which takes a CPU half a minute; so the network sees the picture at one size a view.
+    Each size compiles separately, half a minute on a CPU, so the network sees the picture at one size a view.
     """
-    torch._dynamo.config.recompile_limit = 256  # layers of many shapes go through a few functions
+    torch._dynamo.config.recompile_limit = 256  # a few functions serve layers of many shapes
     for network in getattr(ensemble, "members", (ensemble,)):
         name = "hook_outputs" if hasattr(network, "hook_outputs") else "look"  # an older checkout's
         setattr(network, name, torch.compile(getattr(network, name), dynamic=False))
@@ -334,9 +334,9 @@ def compiled(ensemble: Any) -> None:
 
 
 def serve(job: Job) -> None:
-    """Tell what there is to know, then measure a round for each line that comes in."""
+    """Report the facts, then measure a round for each line of input."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # keeps libraries' output out of the answers
 
     def say(**told: object) -> None:
         print(json.dumps(told), file=answers, flush=True)
@@ -353,14 +353,14 @@ def serve(job: Job) -> None:
         say(facts=dataclasses.asdict(contestant.facts))
         for _ in sys.stdin:
             say(round=dataclasses.asdict(contestant.round()))
-    except Exception as error:  # of any checkout and library, however old: it is told, and others are measured
+    except Exception as error:  # from any checkout or library: report it and let the others go on
         say(cannot=f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}")
     answers.close()
     os._exit(0)  # a peer's thread may be in the middle of a step
 
 
 def random_weights(name: str) -> dict[str, Tensor]:
-    """Weights drawn after He et al. 2015, as torchvision names them; offsets are 0, and normalisations change nothing."""
+    """Return weights after He et al. 2015, with torchvision's names; offsets are 0, normalisations do nothing."""
     from streamer.dream.networks.torchvision_import import torchvision
 
     options: Mapping[str, Any] = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
@@ -377,5 +377,5 @@ def random_weights(name: str) -> dict[str, Tensor]:
 
 
 def median(values: list[float]) -> float:
-    """Of some values, at least one."""
+    """Return the median of at least one value."""
     return float(statistics.median(values))

@@ -1,12 +1,12 @@
-"""Seams and memory of large pictures: a 4K picture dreamt in tiles, its borders looked at, its memory against the estimate.
+"""Check large pictures: dream a 4K picture in tiles, look for seams, compare memory with the estimate.
 
     make bench BENCH=tiles                                      the bundled network, 3840x2160
     make bench BENCH=tiles ARGS="--size 7680x4320 --steps 2"    8K
     make bench BENCH=tiles ARGS="--set network.name=squeezenet1_1 --tile-px 1024"
 
-The worst case for seams is looked at first: no shift, no change of size, so that the tiles' borders lie at the same places in
-every step. Then the settings as they are. The picture itself is smooth, so that a seam has nowhere to hide: the figures are the
-mean differences between neighbouring pixels of what was dreamt, across borders and everywhere else.
+The first run is the worst case for seams: without shift or change of size, the tiles' borders are at the same places in every
+step. The second uses the settings as they are. The picture itself is smooth, so a seam has nowhere to hide: the figures are the
+mean differences between neighbouring pixels of what the dream adds, across borders and everywhere else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 
 def work(options: argparse.Namespace) -> None:
-    """In a process of its own, for its memory."""
+    """Dream in a separate process, to measure its memory."""
     from streamer.dream.objectives.scene import SceneObjective
     from streamer.dream.sessions.estimate import gigabytes
     from streamer.dream.sessions.still import Plan, StillDream
