@@ -1,6 +1,6 @@
 """Build the reference of the public modules from their docstrings: `python tools/build_reference.py [FOLDER]`, or `make docs`.
 
-Writes static pages into FOLDER (out/reference); open index.html there. Needs the extra `docs`, and PyTorch.
+Writes static pages to FOLDER (default: out/reference); open index.html there. Needs the extra `docs`, and PyTorch.
 """
 
 import os
@@ -29,7 +29,7 @@ PUBLIC = (
 def build(folder: Path, modules: tuple[str, ...] = PUBLIC) -> None:
     """Write a page for each module, an index and a search index.
 
-    Warnings of pdoc tell of names that cannot be imported and annotations that cannot be evaluated.
+    pdoc warns of names that it cannot import and annotations that it cannot evaluate.
     """
     os.environ["PDOC_DISPLAY_ENV_VARS"] = ""  # defaults that come from this machine stay out of the pages
     import pdoc

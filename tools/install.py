@@ -1,11 +1,11 @@
-"""Make .venv and install zoomdream into it: `python3 tools/install.py [EXTRA...]`, which is what the Makefile runs.
+"""Create .venv and install zoomdream into it: `python3 tools/install.py [EXTRA...]`, as the Makefile does.
 
-Without make, as on Windows, `py tools/install.py` is all there is to do; it says how to start what it has installed.
+Without make, as on Windows, run `py tools/install.py`; it says how to start zoomdream.
 
-What pip alone would get wrong is torch: its default build for Linux brings several GB of CUDA libraries, of no use without an
-NVIDIA GPU. A torch that is in .venv already, and that pyproject.toml admits, is left alone.
+pip alone would choose the wrong torch: its default build for Linux brings several GB of CUDA libraries, useless without an
+NVIDIA GPU. A torch that is already in .venv, and that pyproject.toml allows, stays.
 
-Runs under any Python 3, if only to say that a newer one is needed.
+Runs under any Python 3, if only to say that you need a newer one.
 """
 
 import os
@@ -22,7 +22,7 @@ BIN = VENV / ("Scripts" if WINDOWS else "bin")
 PYTHON = str(BIN / ("python.exe" if WINDOWS else "python"))
 OLDEST = (3, 11)
 NEWER = ("python3.13", "python3.12", "python3.11", "python3.14")
-"""Looked for when python3 is too old; the best tried first."""
+"""Commands to try when python3 is too old, the best first."""
 
 TORCH_CPU = "torch==2.13.0"
 TORCH_ANY = "torch>=2.11,<2.15"
@@ -32,9 +32,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_TIMEOUT_S = 8
 
 USUAL = ["twitch", "imagenet"]
-"""Extras where the call names none."""
+"""Extras if the call names none."""
 DISPENSABLE = {"imagenet"}
-"""Extras without which zoomdream works, if with less."""
+"""Extras without which zoomdream works, but does less."""
 
 
 def main(extras):
@@ -49,7 +49,7 @@ def main(extras):
 def use_new_enough_python():
     if sys.version_info >= OLDEST:
         return
-    for name in () if WINDOWS else NEWER:  # there, `py` takes the newest by itself
+    for name in () if WINDOWS else NEWER:  # on Windows, `py` picks the newest
         found = shutil.which(name)
         if found and subprocess.call([found, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
             os.execv(found, [found, *sys.argv])
@@ -73,7 +73,7 @@ def make_venv():
 
 
 def install_torch():
-    """Install torch if it is not there; gives the pip arguments for the index it came from."""
+    """Install torch if missing; return the pip arguments for its index."""
     if installed_torch():
         return []
     index = []
@@ -94,7 +94,7 @@ def install_torch():
 def install_project(extras, index):
     torch = installed_torch()
     limits = []
-    if torch:  # nothing that follows may bring another one; torchvision's releases each ask for one torch
+    if torch:  # later installs may not replace it; each torchvision release requires one torch
         file = VENV / "constraints.txt"
         file.write_text(f"torch=={torch}\n")
         limits = ["--constraint", str(file)]
@@ -114,7 +114,7 @@ def install(extras, index, limits):
 
 
 def installed_torch():
-    """The version of a usable torch in .venv; empty if there is none."""
+    """Return the version of a usable torch in .venv; empty if there is none."""
     code = "import importlib.metadata as m; print(m.version('torch'))"
     done = subprocess.run([PYTHON, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     version = done.stdout.decode().strip()

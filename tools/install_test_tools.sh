@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# What the tests use from outside Python; installs what is missing on Debian and Ubuntu, as root or with sudo, and elsewhere says
-# what to do. Tests that need what is missing are skipped.
+# Install the tools outside Python that the tests use: on Debian and Ubuntu, as root or with sudo. Elsewhere, it says what is
+# missing. Tests that need a missing tool are skipped.
 #
 #   tools/install_test_tools.sh          Chromium, to open the pages; nginx with its RTMP module, to stream to
-#   tools/install_test_tools.sh --obs    besides, OBS Studio and a screen for it, for tests/acceptance/obs.py
+#   tools/install_test_tools.sh --obs    also OBS Studio and a screen for it, for tests/acceptance/obs.py
 set -euo pipefail
 
 tools=(chromium nginx rtmp)
 [ "${1:-}" != --obs ] || tools+=(obs screen)
 
-# Print where a tool is; fails if it is nowhere.
+# Print where a tool is; fail if it is missing.
 find_tool() {
     local name file names=() files=()
     case $1 in
@@ -50,7 +50,7 @@ install_tools() {
     [ "$(id -u)" = 0 ] || root=(sudo)
     "${root[@]}" apt-get update -qq
     mapfile -t packages < <(for tool in "$@"; do packages_of "$tool"; done)
-    # Nothing is to run as a service: the tests start a server of their own. invoke-rc.d asks this file.
+    # Nothing should run as a service: the tests start their own server. invoke-rc.d asks this file.
     local policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then
         policy=""

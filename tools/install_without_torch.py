@@ -1,7 +1,7 @@
-"""Make an environment with all that zoomdream needs but torch: `python3.13 tools/install_without_torch.py FOLDER [EXTRA...]`.
+"""Create an environment with all zoomdream needs but torch: `python3.13 tools/install_without_torch.py FOLDER [EXTRA...]`.
 
-For the tests that need no torch, with further versions of Python (`.ci/run`): from anywhere but PyTorch's own index, torch is
-several GB for each of them.
+`.ci/run` uses it for tests that need no torch, with further versions of Python: from anywhere but PyTorch's own index, torch
+is several GB for each.
 """
 
 import subprocess

@@ -1,14 +1,14 @@
-"""Make ``assets/classes.json``: ImageNet's 1000 classes, what people call them, and what to suggest in their place.
+"""Make ``assets/classes.json``: ImageNet's 1000 classes, what people call them, and what to suggest instead.
 
     python tools/make_classes.py WNIDS WORDS IS_A TINY_WNIDS WEIGHTS -o assets/classes.json
 
-WNIDS        text whose first word in each line is a WordNet id: the 1000 classes, in any order (sorted, that is their index)
+WNIDS        text with a WordNet id first in each line: the 1000 classes, in any order (sorting them gives the index)
 WORDS        ``words.txt`` of ImageNet or Tiny ImageNet: WordNet id, tab, names
 IS_A         ``wordnet.is_a.txt`` of ImageNet: parent's id, child's id
 TINY_WNIDS   ``wnids.txt`` of Tiny ImageNet
 WEIGHTS      SqueezeNet 1.1 as safetensors: the vectors of its last layer say which classes look alike
 
-The names are WordNet 3.0's (Princeton University). ``tools/class_words.yaml`` adds what it lacks.
+The names are WordNet 3.0's (Princeton University). ``tools/class_words.yaml`` adds the missing ones.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ WORDS_YAML = Path(__file__).with_name("class_words.yaml")
 RELATIVES = 5
 """Tiny ImageNet classes kept as stand-ins for each class."""
 TREE_WEIGHT = 0.25
-"""How much nearness in WordNet counts beside likeness to the network; tuned by reading the lists."""
+"""Weight of nearness in WordNet relative to likeness to the network; tuned by reading the lists."""
 WIDEST_WORD = 100
-"""Classes under a WordNet word that may still be asked for by it; above stand 'artifact', 'device' and the like."""
+"""Most classes that viewers can request by one WordNet word; 'artifact', 'device' and the like have more."""
 WIDEST_NEARBY = 60
-"""Classes under the nearest common ancestor that still make a helpful suggestion."""
+"""Most classes under the nearest common ancestor that make a helpful suggestion."""
 NEARBY_SHOWN = 8
 LEFT_OUT = frozenset({"n00007846", "n05220461"})
-"""Person and body part: whatever has such a sense is left out of ``nearby``, for insults are among them."""
+"""Person and body part: ``nearby`` leaves out words with such a sense, because some are insults."""
 TANGIBLE = frozenset(
     {"n00015388", "n00017222", "n12992868", "n00021939", "n09287968", "n07705931", "n07707451", "n07555863", "n00021265"}
 )
-"""Animal, plant, fungus, artifact, geological formation, fruit, vegetable, two senses of food: with neighbours worth naming."""
+"""Animal, plant, fungus, artifact, geological formation, fruit, vegetable, two senses of food: worth suggesting."""
 LATIN = re.compile(r"[A-Z][a-z]+ [a-z]+(us|is|a|i|ae|um|ns|or|x|es)( [a-z]+)?$")
 
 
@@ -61,7 +61,7 @@ class Tree:
         self._above: dict[str, frozenset[str]] = {}
 
     def above(self, wnid: str) -> frozenset[str]:
-        """The synset and all its ancestors."""
+        """Return the synset and all its ancestors."""
         if wnid not in self._above:
             self._above[wnid] = frozenset({wnid}).union(*(self.above(parent) for parent in self.parents[wnid]))
         return self._above[wnid]
@@ -76,7 +76,7 @@ class Tree:
         return under
 
     def nearest(self, wnid: str) -> list[int]:
-        """The classes under the closest tangible ancestor that has any."""
+        """Return the classes under the closest tangible ancestor that has any."""
         shared = [
             self.under[ancestor] for ancestor in self.above(wnid) if ancestor in self.under and self.above(ancestor) & TANGIBLE
         ]
@@ -88,7 +88,7 @@ def read(path: Path) -> list[str]:
 
 
 def relatives(tree: Tree, vectors: np.ndarray, stand_ins: list[int]) -> list[list[int]]:
-    """For each class the stand-ins most like it, by the angle between class vectors and by WordNet."""
+    """Return each class's most similar stand-ins, by the angle between class vectors and by WordNet."""
     vectors = vectors - vectors.mean(axis=0)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     result = []
@@ -128,7 +128,7 @@ def make_classes(tree: Tree, table: dict, tiny: set[str], vectors: np.ndarray) -
 
 
 def hand_made(tree: Tree, table: dict, section: str) -> dict[str, list[int]]:
-    """A section of the table, references resolved."""
+    """Return a section of the table, references resolved."""
 
     def resolve(items: list) -> list[int]:
         found: list[int] = []
@@ -148,9 +148,9 @@ def hand_made(tree: Tree, table: dict, section: str) -> dict[str, list[int]]:
 
 
 def derived(tree: Tree, classes: list[dict], taken: set[str]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Words that WordNet or the names themselves give: what is above a class or the last word of its names; and kinds of it.
+    """Return words from WordNet or names: what is above a class or the last word of its names; and kinds of it.
 
-    The kinds come apart: there are many odd ones, and a slip of the fingers should not lead to them.
+    The kinds are separate: many are odd, and a typo should not lead to them.
     """
     words: dict[str, list[int]] = {}
     kinds: dict[str, list[int]] = {}
@@ -190,7 +190,7 @@ def derived(tree: Tree, classes: list[dict], taken: set[str]) -> tuple[dict[str,
 
 
 def make_nearby(tree: Tree, known: set[str]) -> dict[str, list[int]]:
-    """Real words outside the vocabulary: the classes nearest in meaning, or none for a word that must not pass for a slip."""
+    """Map real words outside the vocabulary to the nearest classes, or to none if they only must not pass for typos."""
     by_length: dict[int, list[str]] = defaultdict(list)
     for word in known:
         by_length[len(word)].append(word)
@@ -221,7 +221,7 @@ def make_nearby(tree: Tree, known: set[str]) -> dict[str, list[int]]:
 
 
 def spread(found: list[int]) -> list[int]:
-    """A few of many, evenly taken."""
+    """Return ``NEARBY_SHOWN`` of them at most, evenly taken."""
     if len(found) <= NEARBY_SHOWN:
         return found
     return [found[place * len(found) // NEARBY_SHOWN] for place in range(NEARBY_SHOWN)]
@@ -235,7 +235,7 @@ def write(
     nearby: dict[str, list[int]],
     themes: list[list[int]],
 ) -> None:
-    """JSON with one class, word or group a line, so that changes can be reviewed."""
+    """Write JSON with one class, word or group a line, so that changes can be reviewed."""
     groups: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for word, found in nearby.items():
         groups[tuple(found)].append(word)

@@ -1,16 +1,16 @@
-"""Train the bundled networks, which dream where no download is possible: slim VGGs, adversarially, on Tiny ImageNet.
+"""Train the bundled networks, which need no download: slim VGGs, adversarially, on Tiny ImageNet.
 
     python tools/train_bundled_net.py pack tiny-imagenet-200 --out packed        118 MB, if the GPU is on another machine
-    python tools/train_bundled_net.py train packed --work out/bundled            both members; goes on where it stopped
+    python tools/train_bundled_net.py train packed --work out/bundled            both members; continues where it stopped
     python tools/train_bundled_net.py export packed --work out/bundled --out net.safetensors
     zoomdream run --set network.name=bundled --set network.weights=net.safetensors
 
-DATA is the unpacked tiny-imagenet-200 (cs231n.stanford.edu/tiny-imagenet-200.zip), or the folders of a packed one. A GPU is
-used if there is one: three minutes a member on an H200. On a CPU a small share shows that all is well:
+DATA is the unpacked tiny-imagenet-200 (cs231n.stanford.edu/tiny-imagenet-200.zip), or the folders of a packed one. It uses a
+GPU if there is one: three minutes a member on an H200. On a CPU, a small share shows that everything works:
 
     python tools/train_bundled_net.py train packed --work out/try --fraction 0.1 --batch 50 --widths 8-16-32-64-128 --minutes 1
 
-``assets/bundled_net.md`` tells what was trained and what came of it; ``tools/bundled_net/`` does the work.
+``assets/bundled_net.md`` describes what was trained and the results; the code is in ``tools/bundled_net/``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bundled_net.train import train
 
 BATCH, ATTACK_STEPS = 500, 2
 RATE = 0.25
-"""Highest learning rate for a batch of 500, in proportion for others (Goyal et al. 2017)."""
+"""Highest learning rate for a batch of 500; proportional for others (Goyal et al. 2017)."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,7 +66,7 @@ def _train(options: argparse.Namespace, console: Console) -> None:
             if done.step < recipe.steps:
                 console.print(f"{member.name}: stopped after {done.step} of {recipe.steps} steps; the same command goes on")
                 if pause.interrupted:
-                    sys.exit(130)  # as a shell counts Ctrl+C; make goes no further
+                    sys.exit(130)  # as shells do after Ctrl+C; stops make
                 return
             console.print(f"{member.name}: done, {done.epochs:.1f} epochs")
 
@@ -106,7 +106,7 @@ def _device(name: str) -> torch.device:
 
 
 class _Pause:
-    """Says when to stop between two steps: after some minutes, or at the first Ctrl+C; a second one forces."""
+    """Says when to stop between two steps: after some minutes, or at the first Ctrl+C; a second one kills."""
 
     def __init__(self, minutes: float | None) -> None:
         self.interrupted = False
@@ -128,10 +128,10 @@ class _Pause:
 
 
 def _member(text: str) -> Member:
-    """A member of the table by its name, or a new one: ``c,radius=2,epochs=20,seed=3``.
+    """Parse a member: one of the table by name, or a new one: ``c,radius=2,epochs=20,seed=3``.
 
     Raises:
-        TrainingError: it is neither.
+        TrainingError: the text is neither.
     """
     name, *settings = text.split(",")
     known = {member.name: member for member in MEMBERS}
@@ -154,7 +154,7 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _number(kind: type[int] | type[float], lowest: float, highest: float = float("inf")) -> Callable[[str], float]:
-    """What reads a number of a range off the command line."""
+    """Return a parser of command-line numbers in a range."""
 
     def read_number(text: str) -> float:
         try:

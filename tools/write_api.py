@@ -1,8 +1,8 @@
-"""Write the tables in docs/api.md again, from the table of routes that the web server serves.
+"""Rewrite the tables in docs/api.md from the web server's table of routes.
 
     python tools/write_api.py
 
-Calls stand in streamer/web/route_table.py, what refusals mean in streamer/web/openapi.py; change them there, then run this.
+Calls are in streamer/web/route_table.py, meanings of refusals in streamer/web/openapi.py. Change them there, then run this.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MADE = re.compile(r"(<!-- made by tools/write_api.py: (\w+) -->\n).*?(<!-- end -
 
 @dataclass(frozen=True)
 class Guarded:
-    """A server with all tokens there are."""
+    """A server with all tokens set."""
 
     login: bool = True
     view_login: bool = True
@@ -33,7 +33,7 @@ class Guarded:
 
 
 def page() -> str:
-    """The page's text as it should be; what stands between the marks is made, the rest is as it is."""
+    """Return the page's text, generated between the marks and unchanged elsewhere."""
     told = document(TABLE, Guarded(), "")
     made = {"calls": "\n".join(_calls(told)), "refusals": "\n".join(_refusals(told))}
     return MADE.sub(lambda found: f"{found[1]}{made[found[2]]}\n\n{found[3]}", PAGE.read_text(encoding="utf-8"))

@@ -1,12 +1,12 @@
-"""Write the settings, the bot's texts and the chat commands where people look them up.
+"""Write the reference of the settings, the bot's texts and the chat commands.
 
-configs/reference.yaml has every setting live at its default, configs/wording.yaml everything the bot says, docs/chat.md a table
-of the commands.
+configs/reference.yaml has every setting, active, at its default, configs/wording.yaml everything the bot says, docs/chat.md a
+table of the commands.
 
     python tools/write_reference.py
 
-Meanings, limits and defaults live only in streamer/config.py, bot/config.py and bot/commands/, the bot's words in bot/commands/
-and bot/all_replies.py; change them there, then run this.
+Meanings, limits and defaults come from streamer/config.py, bot/config.py and bot/commands/, the bot's texts from bot/commands/
+and bot/all_replies.py. Change them there, then run this.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ chat:
 
 
 def reference() -> str:
-    """The file's text."""
+    """Return the text of configs/reference.yaml."""
     return HEADER + "".join(_block(Config, indent=""))
 
 
 def wording() -> str:
-    """The text of the file of the bot's words."""
+    """Return the text of configs/wording.yaml."""
     meanings = "\n".join(f"#     {f'{{{name}}}':12} {meaning}" for name, meaning in MEANINGS.items())
     lines = [WORDING_HEADER.replace("MEANINGS", meanings)]
     for number, (key, said) in enumerate(ALL_REPLIES.items()):
@@ -79,7 +79,7 @@ def wording() -> str:
 
 
 def commands() -> str:
-    """The page on chat, with the table of commands as it is now."""
+    """Return docs/chat.md with the current table of commands."""
     rows = ["| typed | does | for | seconds between uses | also as |", "|---|---|---|---|---|"]
     for command in ALL:
         typed = f"`!{command.name}{' ' + command.usage if command.usage else ''}`"
@@ -129,7 +129,7 @@ def _block(model: type[BaseModel], indent: str, prefix: str = "") -> list[str]:
 
 
 def _example(kind: str, block: type[BaseModel], indent: str) -> list[str]:
-    """The keys of one kind of list entry, commented out."""
+    """Return the keys of one kind of list entry, commented out."""
     lines = [f"{indent}#   - kind: {kind}\n"]
     lines += [line.replace("# ", "#     # ", 1) for line in _comment(block.__doc__, indent, narrower=4)]
     for key, field in block.model_fields.items():
@@ -149,7 +149,7 @@ def _comment(text: str | None, indent: str, narrower: int = 0) -> list[str]:
 
 
 def _yaml(value: object) -> str:
-    """A value in flow style on one line."""
+    """Format a value in flow style on one line."""
     return (
         yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
         .removesuffix("...\n")

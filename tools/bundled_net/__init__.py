@@ -1,12 +1,12 @@
-"""How the bundled networks are made: data, adversarial training, export. ``tools/train_bundled_net.py`` is its command line.
+"""Train the bundled networks: data, adversarial training, export. ``tools/train_bundled_net.py`` is the command line.
 
-pictures  mosaics  data      Tiny ImageNet from its folder, packed to travel, in memory
+pictures  mosaics  data      Tiny ImageNet from its folder, packed for transfer, in memory
 net                          the network, and the members that are shipped
-augmentation  attack         what a network is shown
+augmentation  attack         what a network sees
 schedule  train  checkpoint  one member's training, step by step
-measure  export              how often it is right; the file that ships
+measure  export              its accuracy; the file that ships
 """
 
 
 class TrainingError(Exception):
-    """A mistake of whoever packs, trains or exports; the text says what is wrong and what to do."""
+    """A user's mistake in packing, training or exporting; the text says what is wrong and what to do."""

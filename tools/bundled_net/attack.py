@@ -1,8 +1,8 @@
-"""The smallest changes that make a network wrong: projected gradient ascent on its loss, in L2 (Madry et al. 2018).
+"""Find small changes that make a network wrong: projected gradient ascent on its loss, in L2 (Madry et al. 2018).
 
-A network whose answer does not hang on such changes has input gradients that look like things, which is what a dream climbs
-(Santurkar et al. 2019, 'Image Synthesis with a Single (Robust) Classifier'; Engstrom et al. 2019, 'Adversarial Robustness as a
-Prior for Learned Representations').
+A network that resists such changes has input gradients that look like objects, and a dream follows these gradients (Santurkar
+et al. 2019, 'Image Synthesis with a Single (Robust) Classifier'; Engstrom et al. 2019, 'Adversarial Robustness as a Prior for
+Learned Representations').
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from bundled_net.net import Classify
 
 OVERSHOOT = 1.5
-"""Length of all steps together in radii: more than one, for some of it only undoes the random start."""
+"""Total length of all steps in radii: more than one, because some of it only undoes the random start."""
 
 
 @contextmanager
 def held_still(net: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients to the weights while an attack looks; then training again.
+    """Hold a network in evaluation mode, without weight gradients, during an attack; then resume training.
 
-    In training mode the attack would move batch norm's statistics, and see others than the network will be asked with.
+    In training mode, the attack would move batch norm's statistics and use others than evaluation does.
     """
     net.eval().requires_grad_(False)
     try:
@@ -44,7 +44,7 @@ def attack(
         labels: (N,) int64, the right answers.
         radius: greatest L2 norm of a picture's change.
         steps: gradients to take; the first is taken at a random place in the ball.
-        generator: of the pictures' device.
+        generator: on the pictures' device.
 
     Returns:
         (N, 3, H, W) float32 in 0..1, without a gradient.
@@ -55,11 +55,11 @@ def attack(
     pace = radius * (1.0 if steps == 1 else OVERSHOOT / steps)
     for _ in range(steps):
         probe = (pictures + change).requires_grad_(True)
-        loss = F.cross_entropy(classify(probe), labels, reduction="sum")  # a sum: pictures do not share their gradients
+        loss = F.cross_entropy(classify(probe), labels, reduction="sum")  # a sum keeps pictures' gradients independent
         (gradient,) = torch.autograd.grad(loss, probe)
         change = change + gradient / _norm(gradient) * pace
         change = change * (radius / _norm(change)).clamp_max(1.0)
-        change = (pictures + change).clamp(0, 1) - pictures  # makes no change larger, for the pictures are in 0..1
+        change = (pictures + change).clamp(0, 1) - pictures  # enlarges no change: pictures are in 0..1
     return (pictures + change).clamp(0, 1).detach().contiguous(memory_format=torch.channels_last)
 
 

@@ -1,4 +1,4 @@
-"""What a network is shown of a picture, never twice the same."""
+"""Vary the training pictures at random."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WHOLE_SHARE = 0.5
-"""Share of pictures shown whole. Crops alone are enlarged and therefore soft; sharp pictures must be seen too."""
+"""Share of pictures shown whole. Crops are enlarged and therefore soft; training needs sharp pictures too."""
 SHIFT_PX = 4
-"""Whole pictures are shifted by up to so many whole pixels, which keeps them sharp."""
+"""Largest shift of whole pictures, in whole pixels, which keeps them sharp."""
 SMALLEST_CROP = 0.62
 """Least side of a crop as a share of the picture's."""
 CONTRAST, BRIGHTNESS, GREY = 0.15, 0.06, 0.45
-"""Standard deviations of the lighting's gain and offset, and the value that the gain leaves as it is."""
+"""Standard deviations of the lighting's gain and offset, and the value that the gain leaves unchanged."""
 
 
 def as_floats(pixels: Tensor) -> Tensor:
-    """(N, H, W, 3) uint8 to (N, 3, H, W) float32 in 0..1, channels last in memory."""
+    """Convert (N, H, W, 3) uint8 to (N, 3, H, W) float32 in 0..1, channels last in memory."""
     return (pixels.permute(0, 3, 1, 2).float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift or crop, mirror and relight each picture for itself; what lies beyond a border is its reflection.
+    """Shift or crop, mirror and relight each picture independently; borders continue as reflections.
 
     Args:
         pixels: (N, S, S, 3) uint8.
-        generator: of the pictures' device.
+        generator: on the pictures' device.
 
     Returns:
         (N, 3, S, S) float32 in 0..1, channels last in memory.

@@ -1,4 +1,4 @@
-"""A member under way, on disk: enough to go on with the very next step."""
+"""A member in training, on disk: enough to continue with the next step."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from bundled_net.net import Member
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides what a member becomes, beside chance, which its seed decides."""
+    """Everything that determines a member; its seed determines the random numbers."""
 
     member: Member
     wnids: tuple[str, ...]
     pictures: int
-    """It is trained on."""
+    """Number of training pictures."""
     steps: int
-    """In all."""
+    """Total."""
     batch: int
     attack_steps: int
     rate: float
@@ -34,7 +34,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """What a file holds; tensors are on the CPU when read."""
+    """The content of a file; tensors are on the CPU when read."""
 
     recipe: Recipe
     step: int
@@ -47,17 +47,17 @@ class Checkpoint:
 
     @property
     def epochs(self) -> float:
-        """How often each picture was shown so far."""
+        """How often training has shown each picture so far."""
         return self.step * self.recipe.batch / self.recipe.pictures
 
 
 def path_of(work: Path, name: str) -> Path:
-    """Where a member's checkpoint lies."""
+    """Return the path of a member's checkpoint."""
     return work / f"{name}.pt"
 
 
 def save(file: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint in the place of an older one, whole or not at all.
+    """Write a checkpoint atomically, in place of an older one.
 
     Raises:
         TrainingError: it cannot be written.
@@ -86,7 +86,7 @@ def load(file: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        TrainingError: it is missing, damaged or something else.
+        TrainingError: it is missing, damaged or no checkpoint.
     """
     try:
         said = torch.load(file, map_location="cpu", weights_only=True)
@@ -103,13 +103,13 @@ def load(file: Path) -> Checkpoint:
 
 
 def require_same(file: Path, begun: Recipe, wanted: Recipe) -> None:
-    """Refuse to go on with another recipe than a checkpoint was begun with.
+    """Refuse to continue a checkpoint with another recipe.
 
     Raises:
-        TrainingError: names what differs.
+        TrainingError: they differ; the text says where.
     """
     old, new = (asdict(recipe) | asdict(recipe.member) for recipe in (begun, wanted))
-    for key in ("member", "name", "epochs"):  # said by what follows from them
+    for key in ("member", "name", "epochs"):  # other fields cover them
         del old[key], new[key]
     for key, value in old.items():
         if value != new[key]:

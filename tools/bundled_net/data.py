@@ -1,4 +1,4 @@
-"""Tiny ImageNet in memory, all of it or a share of each class."""
+"""Read Tiny ImageNet into memory, all of it or a share of each class."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bundled_net.pictures import WNIDS, Sheet, decode, gather, list_files
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """Some pictures and what they show."""
+    """Pictures and their labels."""
 
     pixels: Tensor
-    """(N, 64, 64, 3) uint8 RGB: a quarter of float32's memory, small enough to be kept on a GPU whole."""
+    """(N, 64, 64, 3) uint8 RGB: a quarter of float32's memory, small enough to fit on a GPU."""
     labels: Tensor
     """(N,) int64, on the same device."""
 
@@ -32,7 +32,7 @@ class Pictures:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Pictures:
-        """The same on a device."""
+        """Return the same on a device."""
         return Pictures(self.pixels.to(device), self.labels.to(device))
 
 
@@ -48,19 +48,19 @@ class TinyImageNet:
     """Validation pictures, in the order of their annotations."""
 
     def to(self, device: torch.device) -> TinyImageNet:
-        """The same on a device."""
+        """Return the same on a device."""
         return TinyImageNet(self.wnids, self.train.to(device), self.held.to(device))
 
 
 def read(folders: Sequence[Path], console: Console, fraction: float = 1.0, *, held_only: bool = False) -> TinyImageNet:
-    """Read the unpacked data set from its one folder, or a packed one from all that it is spread over.
+    """Read the unpacked data set from its one folder, or a packed one from all its folders.
 
     Args:
-        fraction: Share of each class's pictures, of the validation's too; the first ones, at least one.
-        held_only: Leave the training pictures unread, and have none.
+        fraction: Share of each class's pictures, validation included; takes the first ones, at least one.
+        held_only: Read no training pictures.
 
     Raises:
-        TrainingError: the folders hold neither, or not all of it.
+        TrainingError: the folders have neither, or not all of it.
     """
     if any((folder / INDEX).is_file() for folder in folders):
         return _packed(folders, console, fraction, held_only)
@@ -117,7 +117,7 @@ def _share(count: int, fraction: float) -> int:
 
 
 def _first_of_each(labels: Sequence[int], fraction: float) -> list[int]:
-    """Places of the first share of each label, in order."""
+    """Return the indices of the first share of each label, in order."""
     wanted = {label: _share(count, fraction) for label, count in Counter(labels).items()}
     seen: Counter[int] = Counter()
     kept = []

@@ -1,4 +1,4 @@
-"""Checkpoints to the file that ships: batch norm folded away, weights as 8-bit integers, the facts in the metadata."""
+"""Write checkpoints to the file that ships: batch norm folded, weights as 8-bit integers, the facts in the metadata."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from streamer.dream.networks.bundled import read_bundle
 def export(
     work: Path, names: tuple[str, ...], data: TinyImageNet, target: Path, device: torch.device, console: Console
 ) -> None:
-    """Write members' moving averages as one file and say how often each is right as written.
+    """Write members' moving averages to one file and print each one's accuracy as written.
 
     Args:
-        names: the members, in the order in which they will be taken; none for all checkpoints of ``work``.
-        data: what they are measured on, on ``device``.
+        names: the members, in the order in which dreams use them; empty for all checkpoints of ``work``.
+        data: what to measure them on, on ``device``.
 
     Raises:
         TrainingError: a checkpoint is missing, or they differ in shape or classes, or the file cannot be written.
@@ -62,7 +62,7 @@ def export(
 
 
 def averaged(checkpoint: Checkpoint) -> SlimVGG:
-    """The network that a checkpoint's moving average is, in evaluation mode, on the CPU."""
+    """Return the network of a checkpoint's moving average, in evaluation mode, on the CPU."""
     member = checkpoint.recipe.member
     net = SlimVGG(member.widths, member.dense, len(checkpoint.recipe.wnids))
     net.load_state_dict(checkpoint.mean)
@@ -87,7 +87,7 @@ def fold(net: SlimVGG) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def rounded(number: int, layers: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    """A member's tensors: weights as int8, with a float32 scale for each output, and float32 biases."""
+    """Return a member's tensors: weights as int8, a float32 scale for each output, and float32 biases."""
     tensors: dict[str, Tensor] = {}
     for name, (weight, bias) in layers.items():
         scale = weight.flatten(1).abs().amax(1).clamp_min(1e-12) / 127
@@ -98,7 +98,7 @@ def rounded(number: int, layers: Mapping[str, tuple[Tensor, Tensor]]) -> dict[st
 
 
 class _Normalised(nn.Module):
-    """Layers as the product reads them, which expect the pictures' mean taken off."""
+    """Layers as the product reads them, with the normalisation they expect."""
 
     def __init__(self, layers: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ def _measure(
     device: torch.device,
     console: Console,
 ) -> tuple[list[float], list[float]]:
-    """Top-1 of each member, clean and attacked, as the product reads it back."""
+    """Return each member's top-1, clean and attacked, as the product reads it back."""
     clean, attacked = [], []
     for layers, member in zip(read_bundle(target, tensors, facts).members, members, strict=True):
         recipe = member.recipe
@@ -141,7 +141,7 @@ def _write(target: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, part, metadata)
-        part.chmod(0o644)  # safetensors makes it its owner's alone, and a container runs as somebody else
+        part.chmod(0o644)  # safetensors lets only its owner read it; a container runs as another user
         os.replace(part, target)
     except OSError as error:
         raise TrainingError(f"{target}: cannot be written: {error}") from error

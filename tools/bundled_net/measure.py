@@ -1,4 +1,4 @@
-"""How often a network is right, on pictures as they are and under attack."""
+"""Measure a network's accuracy on pictures as they are and under attack."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bundled_net.net import Classify
 BATCH = 500
 ATTACK_STEPS = 5
 ATTACKED_SHARE = 5
-"""One validation picture in so many is attacked: 2,000 of Tiny ImageNet's."""
+"""One validation picture in this many is attacked: 2,000 of Tiny ImageNet's."""
 
 
 def top1(classify: Classify, held: Pictures) -> float:
-    """Share of pictures whose class comes first, in 0..1."""
+    """Return the share of pictures whose class comes first, in 0..1."""
     return _right(classify, held, lambda pictures, labels: pictures)
 
 
 def top1_attacked(classify: Classify, held: Pictures, radius: float) -> float:
-    """The same for one picture in five under an attack of five steps; ``classify``'s network is held still."""
+    """Return ``top1`` for one picture in five under a five-step attack; ``classify``'s network is held still."""
     generator = torch.Generator(held.pixels.device).manual_seed(0)
     some = Pictures(held.pixels[::ATTACKED_SHARE], held.labels[::ATTACKED_SHARE])
     return _right(classify, some, lambda x, y: attack(classify, x, y, radius, ATTACK_STEPS, generator))

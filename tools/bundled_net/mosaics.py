@@ -1,8 +1,8 @@
-"""Tiny ImageNet packed to travel: one WebP a class and twenty to validate, 118 MB at quality 62, not 110,000 files.
+"""Pack Tiny ImageNet for transfer: one WebP a class and twenty to validate, 118 MB at quality 62, not 110,000 files.
 
-A mosaic holds up to 500 pictures of 64x64 pixels, 25 a row; the last row may end in black. ``index.json`` says which classes
-there are, how many training pictures each has, and of which class each validation picture is. The files may be spread over
-several folders, for where only a part can be carried at a time.
+A mosaic holds up to 500 pictures of 64x64 pixels, 25 a row; the last row may end in black. ``index.json`` lists the
+classes, how many training pictures each has, and the class of each validation picture. The files may be spread over several
+folders, in case you can transfer only a part at a time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ COLUMNS = 25
 HELD_SHEET = 500
 """Validation pictures in a mosaic."""
 QUALITY = 62
-"""WebP's; a mean PSNR of 31 dB. The shipped networks were trained on pictures packed so."""
+"""WebP's; a mean PSNR of 31 dB. The shipped networks were trained on such pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What ``index.json`` says."""
+    """The content of ``index.json``."""
 
     wnids: tuple[str, ...]
     """The classes in label order."""
@@ -44,7 +44,7 @@ def pack(folder: Path, out: Path, quality: int, console: Console) -> None:
     """Write the mosaics and the index of an unpacked data set.
 
     Raises:
-        TrainingError: the data set is not whole, or ``out`` cannot be written.
+        TrainingError: the data set is incomplete, or ``out`` cannot be written.
     """
     found = list_files(folder)
     sheets = {train_name(wnid): files for wnid, files in zip(found.wnids, found.train, strict=True)}
@@ -70,12 +70,12 @@ def pack(folder: Path, out: Path, quality: int, console: Console) -> None:
 
 
 def train_name(wnid: str) -> str:
-    """File name of a class's mosaic."""
+    """Return the file name of a class's mosaic."""
     return f"train_{wnid}.webp"
 
 
 def held_name(number: int) -> str:
-    """File name of a mosaic of validation pictures."""
+    """Return the file name of a mosaic of validation pictures."""
     return f"val_{number:02d}.webp"
 
 
@@ -89,10 +89,10 @@ def compose(pixels: np.ndarray) -> np.ndarray:
 
 
 def split(file: Path, count: int) -> np.ndarray:
-    """The first ``count`` pictures of a mosaic, (count, 64, 64, 3) uint8.
+    """Return the first ``count`` pictures of a mosaic, (count, 64, 64, 3) uint8.
 
     Raises:
-        TrainingError: it cannot be read or does not hold so many.
+        TrainingError: it cannot be read or has too few.
     """
     mosaic = pixels_of(file)
     rows = mosaic.shape[0] // SIDE
@@ -103,7 +103,7 @@ def split(file: Path, count: int) -> np.ndarray:
 
 
 def read_index(folders: Sequence[Path]) -> Index:
-    """The index of a packed data set.
+    """Read the index of a packed data set.
 
     Raises:
         TrainingError: there is none, or it is not what ``pack`` writes.
@@ -120,10 +120,10 @@ def read_index(folders: Sequence[Path]) -> Index:
 
 
 def find(folders: Sequence[Path], name: str) -> Path:
-    """A file that lies in one of some folders.
+    """Return the path of a file in one of some folders.
 
     Raises:
-        TrainingError: in none.
+        TrainingError: no folder has it.
     """
     for folder in folders:
         if (file := folder / name).is_file():

@@ -22,10 +22,10 @@ Classify = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of the networks of a file, which the dream takes in turn."""
+    """One of the networks of a file; a dream uses them in turn."""
 
     name: str
-    """Of its checkpoint."""
+    """Its checkpoint's name."""
     radius: float
     """L2 radius of the attack, over values in 0..1 of a 64-pixel picture; 0 trains on clean pictures."""
     epochs: float
@@ -37,13 +37,13 @@ class Member:
 
 
 MEMBERS = (Member("a", radius=0.5, epochs=30, seed=1), Member("b", radius=1.0, epochs=31, seed=2))
-"""The two that are shipped: two radii, taken in turn, dream better than either alone."""
+"""The shipped two: two radii, used in turn, dream better than either alone."""
 
 
 class SlimVGG(nn.Module):
     """VGG-16's layout with narrow layers, batch norm and average pooling; dense layers as convolutions.
 
-    Average pooling (Gatys et al. 2016, section 2) passes a gradient to every pixel under a window, so dreams keep no dots.
+    Average pooling (Gatys et al. 2016, section 2) passes a gradient to every pixel under a window, so dreams have no dots.
     """
 
     def __init__(self, widths: tuple[int, ...], dense: int, classes: int) -> None:
@@ -66,7 +66,7 @@ class SlimVGG(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(N, 3, H, W) in 0..1, 64 pixels or more a side, to logits (N, classes, H // 32 - 1, W // 32 - 1)."""
+        """Map (N, 3, H, W) in 0..1, 64 pixels or more a side, to logits (N, classes, H // 32 - 1, W // 32 - 1)."""
         x = (pictures - self.mean) / self.std
         for block in self.blocks:
             x = F.avg_pool2d(block(x), 2)
@@ -74,7 +74,7 @@ class SlimVGG(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int, side: int) -> list[nn.Module]:
-    padding = 1 if side == 3 else 0  # fc6 and fc7 see nothing beyond the picture
+    padding = 1 if side == 3 else 0  # none for fc6 and fc7
     return [
         nn.Conv2d(inputs, outputs, side, padding=padding, bias=False),
         nn.BatchNorm2d(outputs),
@@ -83,14 +83,14 @@ def _convolution(inputs: int, outputs: int, side: int) -> list[nn.Module]:
 
 
 def build(member: Member, classes: int) -> SlimVGG:
-    """A member before its first step, on the CPU: the same on every machine with the same torch."""
+    """Return a member before its first step, on the CPU: the same on every machine with the same torch."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(member.seed)
         return SlimVGG(member.widths, member.dense, classes).to(memory_format=torch.channels_last)
 
 
 def classifier(layers: nn.Module, device: torch.device) -> Classify:
-    """A network as a function of 64-pixel pictures, computed in bfloat16 where the device multiplies it."""
+    """Return a network as a function of 64-pixel pictures, in bfloat16 where the device supports it."""
     reduced = compute_dtype(device) is torch.bfloat16
 
     def classify(pictures: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Tiny ImageNet's pictures as its archive unpacks: ``wnids.txt``, ``train/<wnid>/images`` and ``val/images``.
+"""Read Tiny ImageNet's pictures from its unpacked archive: ``wnids.txt``, ``train/<wnid>/images`` and ``val/images``.
 
 Source: cs231n.stanford.edu/tiny-imagenet-200.zip (Stanford CS231N), 200 classes, 100,000 training pictures, 10,000 to validate.
 """
@@ -28,10 +28,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which files an unpacked data set has."""
+    """The files of an unpacked data set."""
 
     wnids: tuple[str, ...]
-    """The classes' WordNet ids in label order: that of ``wnids.txt``."""
+    """The classes' WordNet ids in label order, that of ``wnids.txt``."""
     train: tuple[tuple[Path, ...], ...]
     """Each class's training pictures, sorted by name."""
     held: tuple[Path, ...]
@@ -63,7 +63,7 @@ def list_files(folder: Path) -> Listing:
 
 
 def decode(files: Sequence[Path]) -> np.ndarray:
-    """The pictures of some files, (files, 64, 64, 3) uint8 RGB.
+    """Decode files to (files, 64, 64, 3) uint8 RGB.
 
     Raises:
         TrainingError: one is missing, damaged or of another size.
@@ -78,7 +78,7 @@ def decode(files: Sequence[Path]) -> np.ndarray:
 
 
 def pixels_of(file: Path) -> np.ndarray:
-    """A picture file of any size as (H, W, 3) uint8 RGB.
+    """Decode a picture file of any size to (H, W, 3) uint8 RGB.
 
     Raises:
         TrainingError: it is missing or damaged.
@@ -91,14 +91,14 @@ def pixels_of(file: Path) -> np.ndarray:
 
 
 Sheet = tuple[int, Callable[[], np.ndarray]]
-"""A number of pictures, and what decodes them: (number, 64, 64, 3) uint8."""
+"""A number of pictures, and their decoder: (number, 64, 64, 3) uint8."""
 
 
 def gather(sheets: Sequence[Sheet], what: str, console: Console) -> np.ndarray:
     """Decode sheets into one array, (all pictures, 64, 64, 3) uint8, in their order, on all cores.
 
     Raises:
-        TrainingError: as the sheets do.
+        TrainingError: a sheet raises it.
     """
     ends = np.cumsum([count for count, _ in sheets], dtype=np.int64)
     pixels = np.empty((int(ends[-1]) if sheets else 0, SIDE, SIDE, 3), np.uint8)
@@ -112,8 +112,8 @@ def gather(sheets: Sequence[Sheet], what: str, console: Console) -> np.ndarray:
 
 
 def on_all_cores(work: Callable[[Item], Result], items: Sequence[Item], what: str, console: Console) -> list[Result]:
-    """What ``work`` makes of each item, in order, with a progress bar on a terminal; the first error ends it."""
-    with ThreadPoolExecutor() as pool:  # Pillow lets go of the interpreter while it decodes and encodes
+    """Return ``work`` of each item, in order, with a progress bar on a terminal; stop at the first error."""
+    with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes and encodes
         done = pool.map(work, items)
         return list(track(done, what, len(items), console=console, disable=not console.is_terminal, transient=True))
 

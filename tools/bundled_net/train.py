@@ -1,11 +1,11 @@
-"""One member's training, from its first step or from its checkpoint.
+"""Train one member, from its first step or from its checkpoint.
 
 SGD with Nesterov's momentum, weight decay on weights alone, softened labels (Szegedy et al. 2016), and a moving average of the
-weights, which is what ships: it is more robust than the weights themselves (Gowal et al. 2020). Each batch is attacked as the
-network in evaluation mode sees it, and only the attacked pictures are learnt from.
+weights, which is what ships: it is more robust than the weights themselves (Gowal et al. 2020). Each batch is attacked with
+the network in evaluation mode, and training uses only the attacked pictures.
 
-What a step shows depends on the member's seed and the step's number alone, so that training that was interrupted goes on as if
-it had not been: to the last bit on a CPU, on a GPU as far as its kernels repeat themselves.
+A step's pictures depend only on the member's seed and the step's number, so interrupted training continues as if it had never
+stopped: to the last bit on a CPU, on a GPU as far as its kernels are repeatable.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from bundled_net.schedule import radius_at, rate_at
 
 MOMENTUM, WEIGHT_DECAY, SMOOTHING = 0.9, 5e-4, 0.1
 AVERAGE = 0.998
-"""How much of the moving average stays at each step; less in the first ones, which it is to forget."""
+"""Share of the moving average that stays at each step; less in the first ones, so that it forgets them."""
 REPORT_EVERY_S, SAVE_EVERY_S = 10.0, 60.0
 _ORDER, _CHANCE = 0, 1
-"""What a seed is for, so that no two uses draw the same numbers."""
+"""Uses of a seed, so that no two draw the same numbers."""
 
 
 class Training:
-    """A member between two steps."""
+    """A member's training between two steps."""
 
     def __init__(self, recipe: Recipe, pictures: Pictures, device: torch.device) -> None:
         self.recipe, self.pictures, self.device = recipe, pictures, device
@@ -53,11 +53,11 @@ class Training:
         self._epoch, self._order = -1, torch.empty(0)
 
     def checkpoint(self) -> Checkpoint:
-        """All there is to know; its tensors go on changing with the next step."""
+        """Return the current state; the next step changes its tensors."""
         return Checkpoint(self.recipe, self.step, self.net.state_dict(), self.mean, self._optimiser.state_dict())
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Take up a checkpoint of the same recipe."""
+        """Continue from a checkpoint of the same recipe."""
         self.net.load_state_dict(checkpoint.net)
         self._optimiser.load_state_dict(checkpoint.optimiser)
         for key, value in checkpoint.mean.items():
@@ -68,7 +68,7 @@ class Training:
         """Take one step.
 
         Returns:
-            The loss on the attacked pictures and the share of them that was answered right; 0-dimensional, on the device.
+            The loss on the attacked pictures and the share classified correctly; 0-dimensional, on the device.
         """
         recipe = self.recipe
         for group in self._optimiser.param_groups:
@@ -89,7 +89,7 @@ class Training:
         return loss.detach(), (answers.argmax(1) == labels).float().mean()
 
     def _rows(self) -> Tensor:
-        """The step's pictures: each epoch has its own order, whose last few, less than a batch, are left out."""
+        """Return the step's rows; each epoch has its own order and skips an incomplete last batch."""
         batches = len(self.pictures) // self.recipe.batch
         epoch, place = divmod(self.step, batches)
         if epoch != self._epoch:
@@ -115,17 +115,17 @@ def train(
     console: Console,
     pause: Callable[[], bool] = lambda: False,
 ) -> Checkpoint:
-    """Train a member until it is done, or until ``pause``, asked after every step, says that this is enough for now.
+    """Train a member until it is done, or until ``pause``, called after every step, returns True.
 
     Args:
         pictures: on ``device``.
-        work: folder of its checkpoint, which is gone on from if it is there.
+        work: folder of its checkpoint; training continues from an existing one.
 
     Returns:
-        The checkpoint that was written last.
+        The last checkpoint written.
 
     Raises:
-        TrainingError: a batch is larger than the data, the checkpoint there is of another recipe, or the loss is not finite.
+        TrainingError: a batch is larger than the data, the checkpoint has another recipe, or the loss is not finite.
     """
     member, file = recipe.member, path_of(work, recipe.member.name)
     if recipe.batch > len(pictures):
@@ -180,5 +180,5 @@ def _line(training: Training, loss: float, right: float, pace_s: float) -> str:
 
 
 def _seed(*parts: int) -> int:
-    """A seed of its own for each tuple of numbers."""
+    """Return a distinct seed for each tuple of numbers."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
