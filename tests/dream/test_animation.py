@@ -47,7 +47,7 @@ def test_live_it_is_one_too(tmp_path: Path) -> None:
     assert first_picture(source)[..., 0].mean() == SHADES[0]
 
 
-def test_transparency_lies_on_grey(tmp_path: Path) -> None:
+def test_transparency_becomes_grey(tmp_path: Path) -> None:
     pictures = [Image.new("RGBA", (8, 8), (255, 255, 255, alpha)) for alpha in (0, 255)]
     pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:], lossless=True)
     reader = open_film(str(tmp_path / "a.webp"))
@@ -55,7 +55,7 @@ def test_transparency_lies_on_grey(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_others_are_ffmpegs_and_broken_ones_are_told_of(tmp_path: Path) -> None:
+def test_other_formats_go_to_ffmpeg_and_broken_ones_are_reported(tmp_path: Path) -> None:
     reader = open_film(str(animation(tmp_path / "a.gif")))
     assert isinstance(reader, FilmReader)
     reader.close()

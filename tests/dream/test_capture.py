@@ -164,7 +164,7 @@ def test_a_mirror_swaps_left_and_right() -> None:
     assert reading.stop(PATIENCE_S)
 
 
-def test_a_film_plays_at_its_own_pace_and_begins_anew(tmp_path: Path) -> None:
+def test_a_film_plays_at_its_own_pace_and_loops(tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mp4", times_s=[0.0, 0.05, 0.8, 0.85])
     seen = Seen()
     reading = Capture(SourceConfig(kind="video", path=str(film)), (48, 64), 25, seen)
@@ -222,7 +222,7 @@ def test_a_film_that_is_deleted_while_it_plays_is_waited_for(tmp_path: Path) -> 
     assert reading.stop(PATIENCE_S)
 
 
-def test_a_film_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+def test_a_film_that_cannot_be_read_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"not a film")
     with pytest.raises(SourceError, match=r"a\.mp4' cannot be read"):
         Capture(SourceConfig(kind="video", path=str(tmp_path / "a.mp4")), (48, 64), 25)
@@ -268,7 +268,7 @@ def write_motion_jpeg(path: Path, shade: int) -> None:
 
 
 @pytest.mark.logs("retrying. The dream continues")
-def test_a_device_that_vanishes_is_opened_anew_by_opencv(tmp_path: Path) -> None:
+def test_opencv_reopens_a_device_that_vanished(tmp_path: Path) -> None:
     """OpenCV reads a file like a device: its end is like an unplugged cable, a missing file like a missing camera."""
     device, seen = tmp_path / "video0.avi", Seen()
     write_motion_jpeg(device, 50)
@@ -350,7 +350,7 @@ def test_a_film_on_a_server_plays_at_its_own_pace_and_comes_back_with_the_server
         ("text.mp4", "it is not a film in a known format"),
     ],
 )
-def test_what_is_wrong_with_a_film_on_a_server_is_told(tmp_path: Path, station: Station, name: str, says: str) -> None:
+def test_errors_of_a_film_on_a_server_are_shown_without_secrets(tmp_path: Path, station: Station, name: str, says: str) -> None:
     """Python's server does not support ranges, and by default the index of an MP4 is at its end."""
     (tmp_path / "text.mp4").write_text("not a film" * 1000)
     chance = np.random.default_rng(0)
@@ -432,7 +432,7 @@ def test_pixels_that_change_their_shape_midway_stay_square(tmp_path: Path) -> No
     assert last[:, :50].min() > 8
 
 
-def test_hdr_is_logged_once_however_often_the_film_begins_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_hdr_is_logged_once_however_often_the_film_restarts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": PQ}
     path = write_patches(tmp_path / "a.mkv", pq(patches() * 100), "yuv420p10le", BT2020, tags=tags)
     seen = Seen()

@@ -34,7 +34,7 @@ def test_the_nearest_point_the_same_way_once_their_mean_is_taken_off() -> None:
     assert all(place not in found for place, found in enumerate(nearest(Ensemble(made))))
 
 
-def test_of_several_networks_each_tells_of_the_classes_that_it_knows() -> None:
+def test_each_network_of_an_ensemble_compares_only_the_classes_it_knows() -> None:
     first = network((1, 0), (0.9, 0.1), (-1, 0), wnids=("n00000001", "n00000002", "n00000003"))
     second = network((1, 0), (0.9, 0.2), (-1, 0), wnids=("n00000003", "n00000004", "n00000001"))
     found = nearest(Ensemble(first, second))

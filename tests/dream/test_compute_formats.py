@@ -82,7 +82,7 @@ def test_a_network_computes_alike_in_every_form(form):
         assert torch.nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0) > 0.99
 
 
-def test_it_stops_when_told_and_when_its_time_is_over(network):
+def test_measuring_stops_when_asked_and_when_its_time_is_up(network):
     asked = iter([False] * 5)
     times = measure(network, (48, 64), stop=lambda: next(asked, True))
     assert sum(map(len, times.values())) == 1
@@ -137,7 +137,7 @@ def test_nothing_is_kept_of_a_machine_too_busy_to_tell(tmp_path, network, monkey
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"KEY": 3}', '{"KEY": "float16, upside_down"}', "\udcff"])
-def test_a_damaged_cache_counts_for_none_and_is_written_anew(tmp_path, text):
+def test_a_damaged_cache_is_ignored_and_rewritten(tmp_path, text):
     file = tmp_path / "forms.json"
     file.write_bytes(text.replace("KEY", format_key(CONFIG, 1)).encode("utf-8", "surrogateescape"))
     cache = FormatCache(file)
@@ -147,7 +147,7 @@ def test_a_damaged_cache_counts_for_none_and_is_written_anew(tmp_path, text):
     assert json.loads(file.read_text())[format_key(CONFIG, 1)] == "bfloat16, channels_first"
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_nothing_else(tmp_path, caplog):
+def test_a_cache_that_cannot_be_written_is_only_logged(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     with caplog.at_level("INFO", "streamer.dream.compute_formats"):
         FormatCache(tmp_path / "file" / "forms.json").put("key", FLAT)

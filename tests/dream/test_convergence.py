@@ -57,7 +57,7 @@ def test_the_share_decides_how_early():
     assert early < late - 3
 
 
-def test_another_scene_begins_anew():
+def test_another_scene_resets_the_detector():
     detector = new_detector(wake_after_s=3.0)
     watch(detector, 6)
     detector.reset()

@@ -123,7 +123,7 @@ def test_floats_beyond_white_are_cut_where_a_profile_says_what_white_is(tmp_path
         (tiff(deep())[:40], "is not a picture in a known format"),
     ],
 )
-def test_which_kind_cannot_be_read_is_told(tmp_path: Path, data: bytes, says: str) -> None:
+def test_unreadable_kinds_of_tiff_are_named(tmp_path: Path, data: bytes, says: str) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(data)
     with pytest.raises(SourceError) as caught:
@@ -133,7 +133,7 @@ def test_which_kind_cannot_be_read_is_told(tmp_path: Path, data: bytes, says: st
     assert "\n" not in str(caught.value)
 
 
-def test_a_deep_png_that_is_cut_off_is_told(tmp_path: Path) -> None:
+def test_a_truncated_deep_png_is_reported(tmp_path: Path) -> None:
     _, data = cv2.imencode(".png", np.random.default_rng(0).integers(0, 65_536, (64, 64, 3), dtype=np.uint16))
     with pytest.raises(SourceError, match="cannot be read: image file is truncated"):
         read(tmp_path / "a.png", data.tobytes()[:9000])

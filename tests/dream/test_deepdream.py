@@ -85,7 +85,7 @@ def test_the_layers_norm_rises() -> None:
     assert score() > 1.2 * before
 
 
-def test_the_dream_goes_on_while_the_camera_moves_and_the_canvas_changes() -> None:
+def test_the_dream_continues_while_the_camera_moves_and_the_canvas_changes() -> None:
     dream = dreamer(speed=1.5)
     dream.step(0.1)
     dream.resize((24, 40))

@@ -60,13 +60,13 @@ def test_blocks_with_secrets_are_not_among_those_that_leave() -> None:
     assert not found & {*WHOLE, "video"}
 
 
-def test_what_is_not_dreamt_by_is_at_its_default() -> None:
+def test_settings_the_dream_does_not_use_stay_at_default() -> None:
     sent, default = disclosed_config(full()), Config()
     for name in set(Config.model_fields) - {*WHOLE, "video", "source"}:
         assert getattr(sent, name) == getattr(default, name), name
 
 
-def test_what_is_dreamt_by_arrives() -> None:
+def test_settings_the_dream_uses_are_sent() -> None:
     whole = full("seed=7", "device=cpu", "network.name=bundled", "canvas.width=320", "zoom.speed=1.2", "dream.momentum=0.5")
     whole = whole.model_copy(update={"video": whole.video.model_copy(update={"width": 640, "height": 360, "fps": 30})})
     sent = pickle.loads(pickle.dumps(disclosed_config(whole)))

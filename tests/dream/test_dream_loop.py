@@ -257,7 +257,7 @@ def test_a_twist_is_another_bump():
     assert (stage.dreamer.bumps, stage.dreamer.twists) == (0, 1)
 
 
-def test_a_dream_that_settled_is_woken_and_told_of():
+def test_a_settled_dream_is_woken_and_the_wake_is_reported():
     stage = Stage(
         [(0.0, scene()), (60.0, Stop())], detector={"wake": "alternate", "wake_after_s": 5.0}, steps_per_keyframe=2
     ).run()
@@ -274,7 +274,7 @@ def events(stage):
     return [event for shot in stage.reports(KeyframeReady) for event in shot.events]
 
 
-def test_all_that_was_done_is_told_with_the_picture_it_led_to():
+def test_all_events_are_reported_with_the_picture_they_led_to():
     other, motion = scene(2), Motion(1.5, 3.0)
     script = [(0.0, scene(1)), (1.05, motion), (1.15, Bump()), (2.0, other), (3.0, Stop())]
     stage = Stage(script, steps_per_keyframe=3).run()
@@ -288,7 +288,7 @@ def test_all_that_was_done_is_told_with_the_picture_it_led_to():
     assert 900 < sum(steps[: [event for event in told if not isinstance(event, DreamStarted | Scene)].index(motion)]) <= 1100
 
 
-def test_what_led_to_no_picture_is_told_with_the_next():
+def test_events_without_a_picture_are_sent_with_the_next_one():
     stage = Stage([(0.0, scene()), (2.0, Stop())], give_back=False).run()
     told = len(events(stage))
     stage.inbox.free.append(0)
@@ -298,7 +298,7 @@ def test_what_led_to_no_picture_is_told_with_the_next():
     assert len(events(stage)) > told
 
 
-def test_time_without_the_camera_is_told():
+def test_time_with_the_camera_paused_is_reported():
     stage = Stage([(0.0, scene()), (1.0, Pause(True)), (5.0, Pause(False)), (6.0, Stop())], steps_per_keyframe=1).run()
     stood_s = sum(event.ms for event in events(stage) if isinstance(event, Idle)) / 1000
     assert stood_s == pytest.approx(4.0, abs=2 * STEP_S)
@@ -307,7 +307,7 @@ def test_time_without_the_camera_is_told():
     assert stood_s + moved_s == pytest.approx(shots[-1].time_s - shots[0].time_s, abs=1e-6)
 
 
-def test_an_unknown_subject_is_reported_and_the_dream_goes_on():
+def test_an_unknown_subject_is_reported_and_the_dream_continues():
     stage = Stage([(0.0, scene(1)), (1.0, scene(2, "n99999999")), (2.0, Stop())]).run()
     assert stage.reports(NonFatalError) == [NonFatalError("fake does not know 'thing 9'")]
     assert stage.reports(KeyframeReady)[-1].scene.id == 1
@@ -399,7 +399,7 @@ def test_of_settings_that_come_at_once_the_last_count():
     assert [config.dream.momentum for config in stage.dreamer.tuned] == [0.2]
 
 
-def test_settings_that_cannot_be_are_told_and_the_dream_goes_on():
+def test_invalid_settings_are_reported_and_the_dream_continues():
     stage = Stage([(0.0, scene()), (1.0, Tuned((("dream.momentum", 3),))), (2.0, Stop())]).run()
     (trouble,) = stage.reports(NonFatalError)
     assert trouble.message.startswith("'dream.momentum' is invalid")
@@ -469,7 +469,7 @@ def test_a_spoilt_picture_is_not_shown_and_its_steps_count_later():
     assert [shot.steps for shot in stage.reports(KeyframeReady)[:8]] == [0, 1, 1, 1, 1, 3, 1, 2]
 
 
-def test_three_spoilt_pictures_in_a_row_make_the_dream_begin_anew():
+def test_three_unusable_pictures_in_a_row_restart_the_dream():
     stage = Stage([(0.0, scene()), (3.0, Stop())], step=spoil({5, 6, 7}), steps_per_keyframe=1).run()
     (trouble,) = stage.reports(NonFatalError)
     assert trouble.message == (

@@ -204,7 +204,7 @@ def test_a_class_the_network_lacks_is_refused_by_name() -> None:
         dreamer().scene(Scene(1, arrange([Target("n99999999", "unicorn")])))
 
 
-def test_a_restored_dream_goes_on_where_it_was() -> None:
+def test_a_restored_dream_has_the_same_picture_and_pose() -> None:
     dream = dreamer()
     dream.scene(SCENE)
     for _ in range(3):
@@ -233,7 +233,7 @@ def test_a_restored_dream_does_not_hasten_as_for_a_new_subject() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["default", "deepdream"])
-def test_a_dream_that_takes_up_what_was_kept_goes_on_as_if_nothing_had_been(algorithm: str) -> None:
+def test_a_dream_restored_with_its_kept_state_continues_as_if_uninterrupted(algorithm: str) -> None:
     def dreamt(dream: Dreamer, steps: int) -> Dreamer:
         for _ in range(steps):
             dream.step(0.1)
@@ -293,7 +293,7 @@ def test_what_was_kept_at_another_size_is_resampled_and_what_makes_no_sense_is_l
         assert dream.fault() == ""
 
 
-def test_a_picture_that_is_none_is_told_of() -> None:
+def test_invalid_pixel_values_are_a_fault() -> None:
     dream = dreamer()
     assert dream.fault() == ""
     dream.canvas.picture[0, 1, 2, 3] = float("nan")
@@ -387,7 +387,7 @@ def test_other_settings_show_from_the_next_step_on(algorithm: str) -> None:
     assert not np.array_equal(first.picture(), third.picture())
 
 
-def test_other_settings_leave_what_is_dreamt_and_its_momentum() -> None:
+def test_a_change_of_settings_keeps_the_picture_and_its_momentum() -> None:
     dream = dreamer()
     dream.scene(SCENE)
     for _ in range(3):

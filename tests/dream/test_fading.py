@@ -63,14 +63,14 @@ def test_a_scene_comes_to_stand_and_what_hastens_it_makes_it_young_again() -> No
     assert fading.advance(0.1).maturity == 0.0
 
 
-def test_what_is_dreamt_already_stands() -> None:
+def test_a_resumed_scene_is_mature_at_once() -> None:
     fading = Fading(1.0, 3.0)
     fading.resume()
     fading.scene(Scene(1, arrange([A])))
     assert fading.advance(0.1).maturity == 1.0
 
 
-def test_what_is_dreamt_already_goes_on_without_haste_and_what_comes_next_has_it() -> None:
+def test_a_resumed_scene_is_not_fresh_but_the_next_scene_is() -> None:
     fading = Fading(1.0, 3.0)
     fading.resume()
     fading.scene(Scene(1, arrange([A])))

@@ -43,7 +43,7 @@ def test_settings_that_move_make_a_dream_that_rides() -> None:
     assert np.array_equal(dream.picture(), dream.source_picture.image)
 
 
-def test_the_camera_stands_whatever_it_is_told() -> None:
+def test_the_camera_stays_still_whatever_motion_is_set() -> None:
     dream = rider()
     dream.ride(shown(1), 0.0)
     dream.scene(SCENE)
@@ -54,7 +54,7 @@ def test_the_camera_stands_whatever_it_is_told() -> None:
     assert dream._dream._motion == Motion(1.0, 0.0, 1.5)  # ``drive`` still scales its steps
 
 
-def test_what_is_dreamt_is_carried_along() -> None:
+def test_the_dream_is_warped_along_with_the_source() -> None:
     dream = rider()
     dream.ride(shown(1), 0.0)
     dream.scene(SCENE)
@@ -73,7 +73,7 @@ def test_what_is_dreamt_is_carried_along() -> None:
     assert (after - moved)[inner].std((0, 1)).mean() < 0.1 * (after - before)[inner].std((0, 1)).mean()
 
 
-def test_a_cut_starts_anew() -> None:
+def test_a_cut_restarts_the_dream() -> None:
     dream = rider()
     dream.ride(shown(1), 0.0)
     dream.scene(SCENE)
@@ -85,7 +85,7 @@ def test_a_cut_starts_anew() -> None:
     assert np.abs(dream.picture().astype(float) - dream.source_picture.image).mean() < 2
 
 
-def test_the_same_picture_again_is_dreamt_on() -> None:
+def test_the_dream_deepens_on_a_repeated_picture() -> None:
     """When the camera is lost, its last picture is repeated."""
     dream = rider()
     dream.scene(SCENE)
@@ -121,7 +121,7 @@ def test_the_same_seed_and_pictures_give_the_same_dream() -> None:
     assert np.array_equal(*found)
 
 
-def test_a_new_size_goes_on() -> None:
+def test_a_resized_dream_continues() -> None:
     dream = rider()
     dream.scene(SCENE)
     dream.ride(shown(1), 0.04)
@@ -134,7 +134,7 @@ def test_a_new_size_goes_on() -> None:
     assert dream.picture().shape == (36, 60, 3)
 
 
-def test_another_worker_goes_on_where_the_first_ended() -> None:
+def test_a_second_worker_continues_where_the_first_stopped() -> None:
     first, second = rider(), rider(seed=2)
     first.scene(SCENE)
     for _ in range(6):

@@ -56,7 +56,7 @@ def test_a_picture_too_large_is_refused():
     frame_slots.close()
 
 
-def test_what_is_kept_lies_apart_from_the_pictures():
+def test_kept_state_is_stored_apart_from_the_pictures():
     frame_slots = FrameSlots(25, 200)
     for slot in range(SLOTS):
         frame_slots.write(slot, np.full((2, 4, 3), 10 + slot, np.uint8))

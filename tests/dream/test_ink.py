@@ -196,7 +196,7 @@ def test_quick_steps_turn_over_less_and_slow_ones_let_no_ink_age() -> None:
     assert int((first & slow.ink).sum()) > 0.5 * int(first.sum())
 
 
-def test_a_bare_sheet_is_drawn_on_anew() -> None:
+def test_a_blank_sheet_gets_new_ink() -> None:
     dreamer = drawing()
     dreamer.restore(np.full((*SIZE, 3), 255, np.uint8), Pose(1.0, 0.5))
     assert not bool(dreamer.ink.any())
@@ -219,7 +219,7 @@ def test_going_on_from_a_picture() -> None:
     assert set(np.unique(other.picture())) == {0, 255}
 
 
-def test_what_was_dreamt_in_colours_is_washed_off_while_a_drawing_grows() -> None:
+def test_a_restored_colour_picture_is_washed_off_while_a_drawing_grows() -> None:
     dreamer = drawing(scene=None, wash_s=1.0, fade_s=0.0, flips=5, radius_px=2.0)
     coloured = np.random.default_rng(1).integers(1, 255, (*SIZE, 3), np.uint8)
     dreamer.restore(coloured, Pose())

@@ -76,7 +76,7 @@ def told(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
 
 
 @pytest.mark.usefixtures("nothing")
-def test_auto_takes_all_that_is_to_be_had(
+def test_auto_loads_every_available_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     give_download(tmp_path, monkeypatch)

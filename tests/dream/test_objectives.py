@@ -160,7 +160,7 @@ def test_what_is_to_go_is_climbed_down_from() -> None:
         (Target("", "x", guide="no/such.png"), r"^the guide: there is no picture"),
     ],
 )
-def test_what_cannot_be_dreamt_is_named(target: Target, error: str) -> None:
+def test_an_invalid_target_is_refused_with_a_hint(target: Target, error: str) -> None:
     with pytest.raises(DreamError, match=error):
         SceneObjective(tiny_network()).check(target)
 

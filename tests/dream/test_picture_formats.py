@@ -80,7 +80,7 @@ def test_nothing_is_said_where_nothing_is_passed_over(tmp_path: Path) -> None:
     assert describe_skipped(touch(tmp_path / "f", "a.jpg", "b.avif", ".hidden")) == ""
 
 
-def test_without_its_package_heif_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_heif_without_its_package_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "IMG_1.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))

@@ -96,7 +96,7 @@ def test_this_machine_stands_in_until_the_cluster_has_a_place_again():
     stage.work()
     stage.placement.lost(stage.placement._at_work, "gone again")
     stage.clock.advance(3.0)
-    assert stage.placement.next() is not None, "pauses are short again once it dreamt there"
+    assert stage.placement.next() is not None, "pauses are short again after rendering there"
 
 
 def test_who_wants_nobody_to_dream_here_waits_for_the_cluster():

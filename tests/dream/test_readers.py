@@ -175,6 +175,6 @@ def test_a_first_picture_says_what_was_done_with_it(tmp_path: Path, caplog: pyte
     assert "it is HDR (PQ), tone-mapped to SDR" in line
 
 
-def test_what_is_secret_in_a_url_is_not_told() -> None:
+def test_secrets_in_a_url_are_not_shown() -> None:
     assert shown_name("rtsp://me:word@cam.local:554/live?key=abc") == "rtsp://cam.local:554/live"
     assert shown_name("films/a@b?.mp4") == "films/a@b?.mp4"

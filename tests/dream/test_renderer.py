@@ -120,7 +120,7 @@ def test_scenes_in_keyframes_out():
 
 
 @pytest.mark.logs("continuing with a new worker")
-def test_all_that_is_done_is_told_with_its_keyframe():
+def test_every_event_is_passed_on_with_its_keyframe():
     told, seen = [], Seen()
     renderer = Renderer(
         CONFIG,
@@ -167,7 +167,7 @@ def test_pause_keeps_the_camera_still_and_keyframes_coming():
         (fake_dream.make_leaving, "the worker ended with exit code 0"),
     ],
 )
-def test_the_dream_goes_on_after_a_crash(factory, error):
+def test_the_dream_continues_after_a_crash(factory, error):
     with running(factory) as (renderer, seen):
         until(lambda: seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 255 and keyframe.steps))
         status = renderer.status()
@@ -328,7 +328,7 @@ def test_a_spare_that_loads_is_taken_too(gate):
         assert spare in workers("spare")
 
 
-def test_no_spare_is_kept_where_the_settings_cannot_be_dreamt(gate):
+def test_no_spare_is_kept_once_the_config_is_rejected(gate):
     with running(fake_dream.make_unfit_later, limits=SPARED) as (renderer, _):
         until(lambda: renderer._spare.waits)
         gate.touch()
@@ -390,7 +390,7 @@ def test_want_of_memory_makes_the_canvas_smaller_for_those_to_come_too():
 
 
 @pytest.mark.logs("the system killed the worker: out of memory", "the canvas is one size smaller from now on")
-def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smaller_one(monkeypatch):
+def test_a_worker_killed_for_lack_of_memory_is_followed_by_a_smaller_canvas(monkeypatch):
     monkeypatch.setattr(worker_process.OomKillCounter, "rose", lambda self: True)
     with running(fake_dream.make_killed, config=LARGE) as (_, seen):
         until(lambda: seen.where(restored))
@@ -399,7 +399,7 @@ def test_a_worker_that_the_system_ended_for_want_of_memory_is_followed_by_a_smal
 
 @pytest.mark.logs("MemoryError: two are too many", "out of memory: continuing without bundled")
 @pytest.mark.logs("its picture is kept, its momentum is not")
-def test_a_network_is_left_out_for_want_of_memory_and_taken_back(gate, monkeypatch):
+def test_a_network_is_dropped_for_lack_of_memory_and_later_taken_back(gate, monkeypatch):
     monkeypatch.setattr(degradation, "MEMORY_RETRY_S", 0.5)
     limits = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=0.0, pause_s=0.01))
     with running(fake_dream.make_two_networks, limits=limits) as (renderer, seen):
@@ -420,7 +420,7 @@ def test_spoilt_pictures_are_counted_and_not_shown():
     assert max(keyframe.image[0, 0, 0] for keyframe in seen.where(lambda keyframe: keyframe.image[0, 0, 2] == 0)) <= 5
 
 
-def test_a_dream_goes_on_where_another_program_got_to():
+def test_a_dream_continues_where_another_program_left_off():
     first = Renderer(CONFIG, 1, factory=fake_dream.make, limits=EAGER)
     first.scene(scene(7))
     first.start()
@@ -451,7 +451,7 @@ def test_a_dream_goes_on_where_another_program_got_to():
 
 
 @pytest.mark.logs("the previous dream used default with other, this one uses default with fake")
-def test_what_another_network_kept_is_told_of_and_left():
+def test_state_kept_by_another_network_is_logged_and_not_used():
     latest = Keyframe(np.full((36, 64, 3), 9, np.uint8), Pose(), time.monotonic(), scene(), 0, 0)
     told = []
     renderer = Renderer(
@@ -593,14 +593,14 @@ def test_a_worker_that_was_started_for_nothing_ends_with_its_renderer():
     assert not multiprocessing.active_children()
 
 
-def test_settings_that_cannot_be_dreamt_are_not_tried_again():
+def test_a_rejected_config_is_not_tried_again():
     with running(fake_dream.make_unfit) as (renderer, _):
         until(lambda: renderer.failure)
         assert (renderer.failure, renderer.status().restarts) == ("no network of that name", 0)
 
 
 @pytest.mark.logs("fake does not know 'thing'")
-def test_an_unknown_subject_is_told_and_survived():
+def test_an_unknown_subject_is_reported_without_stopping():
     with running(fake_dream.make) as (renderer, seen):
         renderer.scene(scene(2, "n99999999"))
         until(lambda: renderer.status().last_error)
@@ -625,7 +625,7 @@ def test_stop_without_start_and_twice():
     assert renderer.latest() is None
 
 
-def test_a_listener_that_fails_is_told_of(caplog):
+def test_the_failure_of_a_listener_is_reported(caplog):
     def listener(keyframe):
         raise ValueError("full")
 
@@ -732,7 +732,7 @@ def test_workers_give_way_to_the_video_from_their_first_moment_on():
     assert (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)) == before, "who starts them does not"
 
 
-def test_a_worker_is_told_how_much_it_may_take(tmp_path, monkeypatch):
+def test_a_worker_applies_the_resource_limit(tmp_path, monkeypatch):
     told = tmp_path / "threads"
     monkeypatch.setenv(fake_dream.GATE, str(told))
     with running(fake_dream.make_telling_its_threads) as (renderer, seen):

@@ -201,7 +201,7 @@ def test_the_same_pixels_after_a_worker_died(tmp_path, dream, step_s):
     assert resumed.kept == live.ago
 
 
-def test_a_worker_that_died_before_it_kept_anything_is_followed_by_one_that_goes_on_from_the_same(tmp_path):
+def test_a_replay_matches_after_a_worker_died_before_its_state_was_kept(tmp_path):
     live = LiveRun(tmp_path, config(steps_per_keyframe=2))
     live.work([*SCRIPT[:4], (1004.8, Stop())])
     live.clock.advance(1.0)
@@ -215,7 +215,7 @@ def test_a_worker_that_died_before_it_kept_anything_is_followed_by_one_that_goes
     assert all(map(same, live.keyframes, list(replay.keyframes())))
 
 
-def test_the_same_pixels_where_spoilt_pictures_made_the_dream_begin_anew(tmp_path):
+def test_a_replay_matches_where_unusable_pictures_made_the_dream_restart(tmp_path):
     live = LiveRun(tmp_path, config(steps_per_keyframe=2))
     live.work([*SCRIPT[:3], (1007.0, Stop())], spoils={41})
     replay = live.replay()
@@ -240,7 +240,7 @@ def test_the_same_pixels_when_the_canvas_changed_its_size(tmp_path):
 
 
 @pytest.mark.logs("a step ran out of memory here")
-def test_a_step_that_failed_is_told_and_survived(tmp_path):
+def test_a_failed_step_is_logged_and_the_replay_continues(tmp_path):
     live = LiveRun(tmp_path, config(), size=(80, 120))
     live.work([(1000.0, scene(0, 0)), (1002.0, Stop())], fails=(10,))
     again = list(live.replay().keyframes())
@@ -248,7 +248,7 @@ def test_a_step_that_failed_is_told_and_survived(tmp_path):
     assert again[-1].time_s == pytest.approx(live.keyframes[-1].time_s - 1000, abs=0.001)
 
 
-def test_another_seed_is_another_dream_and_is_told(tmp_path):
+def test_a_replay_with_another_seed_is_reported_as_different(tmp_path):
     live = LiveRun(tmp_path, config())
     live.work([*SCRIPT[:2], (1004.0, Stop())])
     live.make = lambda: Dreamer(live.network, live.config, SIZE, torch.device("cpu"), 6)

@@ -112,7 +112,7 @@ def test_each_step_rides_on_the_newest_picture(feed: PictureFeed, frame_slots: F
     assert stage.dreamer.rides == [(2, 0.1)]
 
 
-def test_without_a_new_picture_the_last_goes_on_dreaming(feed: PictureFeed, frame_slots: FrameSlots) -> None:
+def test_without_a_new_picture_the_dream_continues_on_the_last(feed: PictureFeed, frame_slots: FrameSlots) -> None:
     stage = Stage(feed, frame_slots)
     feed.put(shown(1))
     for _ in range(3):

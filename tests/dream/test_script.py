@@ -16,5 +16,5 @@ from streamer.dream.sessions.script import steps_and_interval
         ({"algorithm": "original_2015", "steps_per_keyframe": 4}, 4, 0.4),
     ],
 )
-def test_ten_steps_a_second_unless_told_otherwise(settings: dict, steps: int, interval_s: float) -> None:
+def test_the_default_is_ten_steps_a_second(settings: dict, steps: int, interval_s: float) -> None:
     assert steps_and_interval(DreamConfig(**settings)) == (steps, pytest.approx(interval_s))

@@ -43,7 +43,7 @@ def session(*events: DreamEvent, **given: object) -> Session:
     return made
 
 
-def test_a_keyframe_tells_what_led_to_it_and_when_the_camera_stood_there() -> None:
+def test_a_keyframe_carries_the_events_behind_it_and_the_time_of_its_pose() -> None:
     dream = session(scene(), at_s=100.0)
     first = dream.keyframe()
     assert (first.time_s, first.number, first.steps, first.scene.id) == (100.0, 0, 0, 1)
@@ -82,7 +82,7 @@ def test_before_a_scene_keyframes_show_nothing() -> None:
     assert session().keyframe().scene is NOTHING
 
 
-def test_what_the_network_lacks_is_told_and_the_dream_goes_on() -> None:
+def test_an_unknown_subject_is_refused_and_the_dream_continues() -> None:
     dream = session(scene())
     with pytest.raises(DreamError, match="fake does not know 'thing 9'"):
         dream.apply(scene(2, "n00000009"))
@@ -176,7 +176,7 @@ def test_it_rides_where_the_dream_does() -> None:
 CALM, BOLD = Tuned((("dream.momentum", 0.5),)), Tuned((("dream.step", 9.0), ("ink.flips", 7)))
 
 
-def test_settings_count_from_those_it_was_begun_with() -> None:
+def test_each_change_of_settings_applies_to_the_initial_config() -> None:
     config = Config(dream=DreamConfig(momentum=0.9))
     dream = session(scene(), CALM, BOLD, Tuned(), config=config)
     told = [(config.dream.momentum, config.dream.step, config.ink.flips) for config in dream.dreamer.tuned]  # type: ignore[attr-defined]
@@ -247,7 +247,7 @@ class Seen(FakeDreamer):
         self.begins = picture
 
 
-def test_a_dream_begins_anew_from_its_last_good_picture_blurred_at_the_pose_it_has() -> None:
+def test_a_dream_restarts_from_its_last_good_picture_blurred_at_its_own_pose() -> None:
     picture = np.zeros((*SIZE, 3), np.uint8)
     picture[10:14, 40:44] = 255
     dream = Session(Seen, Motion(2.0, 0.0), latest=Keyframe(picture, Pose(0.0, 0.0), 0.0, scene(), 1, 1))

@@ -92,7 +92,7 @@ def test_momentum_is_of_use_to_the_same_network_and_algorithm_only():
     assert described(DEEP) == "googlenet, deepdream"
 
 
-def test_a_scene_is_dreamt_by_networks_that_have_all_of_it():
+def test_a_scene_needs_networks_that_know_all_of_its_targets():
     ready = Ready("fake", "cpu", ("n1", "n2"), (LayerEntry("fire5", 8, 4),))
 
     def scene(*targets):

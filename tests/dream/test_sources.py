@@ -38,12 +38,12 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_lies_on_mid_grey(tmp_path: Path, mode: str) -> None:
+def test_transparency_becomes_mid_grey(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (6, 4), 0).save(tmp_path / "a.png")
     assert (read_image(tmp_path / "a.png") == BACKDROP).all()
 
 
-def test_a_transparent_palette_colour_lies_on_mid_grey(tmp_path: Path) -> None:
+def test_a_transparent_palette_colour_becomes_mid_grey(tmp_path: Path) -> None:
     image = Image.new("P", (6, 4), 1)
     image.putpalette([0, 0, 0, 255, 0, 0])
     image.save(tmp_path / "a.png", transparency=1)

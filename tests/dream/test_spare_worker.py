@@ -84,7 +84,7 @@ def test_it_is_taken_once():
     assert stage.spare.take() is None
     assert not stage.made[0].dismissed
     stage.spare.want()
-    assert stage.after(0.0) == 2, "whoever took over is to have one soon"
+    assert stage.after(0.0) == 2, "a worker that took over soon gets a spare"
 
 
 def test_one_that_is_dead_is_of_no_use():

@@ -96,7 +96,7 @@ def test_deepdream_carries_octaves_as_well(dream) -> None:
     assert (last.iteration, last.picture().shape) == (6, (67, 87, 3))
 
 
-def test_an_estimate_tells_time_and_memory(dream, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimate_shows_time_and_memory(dream, monkeypatch: pytest.MonkeyPatch) -> None:
     found = dream().estimate(SCENE, PLAN)
     assert found.fits
     assert found.seconds is not None

@@ -160,7 +160,7 @@ def googlenet() -> Network:
     [(squeezenet, "fire5"), (googlenet, "inception4c"), (tiny, "relu1")],
     ids=["squeezenet", "googlenet", "tiny"],
 )
-def test_scenes_of_every_kind_are_dreamt_alike_in_tiles(network, layer: str, tmp_path) -> None:
+def test_tiles_give_the_same_gradient_for_every_kind_of_scene(network, layer: str, tmp_path) -> None:
     """Gradients as in a dream: mixed by region, shifted, resampled, with some objectives descended."""
     net = network()
     guide = tmp_path / "guide.png"

@@ -54,7 +54,7 @@ def spoilt(whole: Path, change: Callable[[bytearray], object]) -> Path:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
-def test_a_truncated_file_is_told(whole: Path, share: float) -> None:
+def test_a_truncated_file_is_refused(whole: Path, share: float) -> None:
     file = spoilt(whole, lambda data: data[: int(share * len(data))])
     if whole.suffix == ".pth" and not whole.read_bytes().startswith(b"PK"):  # its length is in its pickles
         with pytest.raises(NetworkError, match="damaged or truncated"):
@@ -63,7 +63,7 @@ def test_a_truncated_file_is_told(whole: Path, share: float) -> None:
         refused(file, "damaged or truncated")
 
 
-def test_a_byte_that_is_not_as_it_was_is_told_where_there_is_a_checksum(tmp_path: Path) -> None:
+def test_a_changed_byte_is_reported_where_there_is_a_checksum(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "whole.pth")
     file = spoilt(tmp_path / "whole.pth", lambda data: data.__setitem__(len(data) // 2, data[len(data) // 2] ^ 0x10))
     assert not torch.equal(torch.load(file, weights_only=True)[KEY], TENSORS[KEY])  # torch does not notice
@@ -103,7 +103,7 @@ def test_the_hash_in_a_name_counts(tmp_path: Path) -> None:
         file.rename(tmp_path / "a.safetensors")
 
 
-def test_a_network_for_other_classes_is_told(tmp_path: Path) -> None:
+def test_a_network_for_other_classes_is_refused(tmp_path: Path) -> None:
     save_file({KEY: torch.zeros(10, 512, 1, 1)}, tmp_path / "ten.safetensors")
     why = r"'classifier.1.weight' has shape \(10, 512, 1, 1\), expected \(1000, 512, 1, 1\); is it for another network\?"
     refused(tmp_path / "ten.safetensors", why)
@@ -125,7 +125,7 @@ class Evil:
         return print, ("run from a weights file",)
 
 
-def test_pickles_are_not_run_and_what_is_no_weights_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pickles_are_not_run_and_files_without_weights_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "plain.pth").write_bytes(pickle.dumps({"a": Evil()}))
     torch.save({"a": Evil()}, tmp_path / "evil.pth")
     torch.save([Evil()], tmp_path / "old.pt", _use_new_zipfile_serialization=False)

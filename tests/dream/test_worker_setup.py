@@ -73,7 +73,7 @@ def test_a_rehearsal_changes_nothing(config):
         ({"device": "cuda"}, r"'device' is cuda"),
     ],
 )
-def test_what_cannot_be_had_is_told_in_one_line(config, change, why, monkeypatch):
+def test_a_missing_file_or_device_is_reported_in_one_line(config, change, why, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigRejected, match=why) as caught:
         build_dream(config.model_copy(update=change), 1, lambda what: None)

@@ -94,7 +94,7 @@ def test_each_picture_has_a_slot_of_its_own(stage):
     assert stage.link_meter.ask().acknowledged == SLOTS + 1
 
 
-def test_what_was_ridden_on_comes_below(stage):
+def test_the_source_picture_is_below_the_dream(stage):
     stage.come(0, sent(7, source_picture=9))
     (keyframe_ready,) = stage.shots
     both = stage.frame_slots.read(keyframe_ready.slot, (2 * SIZE[0], SIZE[1]))
@@ -135,7 +135,7 @@ def test_after_a_lost_picture_another_run_is_asked_for():
     assert (before.run, link_meter.ask().coding.run) == (0, 1)
 
 
-def test_how_a_link_does_is_told():
+def test_the_state_of_a_link_is_reported():
     clock = HandClock(100.0)
     link_meter = LinkMeter(Config(canvas=CanvasConfig(width=64, height=36)), "there", clock)
     assert (link_meter.status().node, link_meter.status().coding) == ("there", "")

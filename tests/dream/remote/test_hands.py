@@ -67,7 +67,7 @@ def dreaming(workers, *args, **named):
     return talk
 
 
-def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where):
+def test_a_worker_carries_out_its_commands_and_reports_every_event(workers, where):
     talk = dreaming(workers, fake_dream.make_inspectable)
     assert talk.ended is None, talk.ended
     talk.wish(scene=scene(2, WNIDS[1]), bumps=1)
@@ -101,7 +101,7 @@ def test_it_does_what_it_is_told_and_tells_all_that_it_did(workers, where):
     assert sum(kept is not None for *_, kept in talk.shots) > 1
 
 
-def test_it_goes_on_from_where_another_got_to(workers):
+def test_a_worker_continues_where_another_left_off(workers):
     first = dreaming(workers, fake_dream.make)
     first.until(lambda: first.shots[-1][2] is not None)
     keyframe_ready, picture, kept = first.shots[-1]
@@ -141,7 +141,7 @@ def test_it_rides_on_the_newest_picture(workers):
         (fake_dream.make_unfit, "no network of that name", True),
     ],
 )
-def test_how_it_ended_is_told(workers, factory, message, lasting):
+def test_how_a_worker_ended_is_reported(workers, factory, message, lasting):
     talk = workers(factory)
     talk.begin()
     talk.until(lambda: False)

@@ -76,7 +76,7 @@ def test_worse_is_taken_at_once_and_better_after_a_while():
     assert choice(SMALL, GIGABIT, 0.002).kind == "none"
 
 
-def test_a_film_keeps_its_rate_while_that_is_about_right_and_begins_anew_after_a_loss():
+def test_a_video_keeps_its_rate_while_about_right_and_restarts_after_a_loss():
     choice = CodingChooser("h264", HandClock(0.0))
     first = choice(HD, TWENTY, 0.02)
     assert choice(HD, 1.1 * TWENTY, 0.02) == first

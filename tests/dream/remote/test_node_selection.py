@@ -74,7 +74,7 @@ def test_where_there_is_none_it_is_said_what_to_do():
 
 
 @pytest.mark.logs("node old has zoomdream 0.0.1, this is")
-def test_another_version_is_left_out_and_told():
+def test_a_node_of_another_version_is_skipped_and_named():
     old = node("old", zoomdream="0.0.1")
     assert choose_node(Cluster(old, node("a")), ClusterPlacement(GPU)).name == "a"
     with pytest.raises(

@@ -66,7 +66,7 @@ def test_a_film_says_only_what_changed():
 
 
 @pytest.mark.parametrize("change", ["size", "rate", "run", "kind"])
-def test_a_film_begins_anew_where_something_changes(change):
+def test_the_h264_video_restarts_where_something_changes(change):
     pack, unpack = PictureEncoder(), PictureDecoder()
     unpack(pack(dream((72, 128)), FILM))
     assert not pack(dream((72, 128)), FILM).key
@@ -92,12 +92,12 @@ def test_after_a_loss_only_a_new_run_can_be_opened():
 
 @pytest.mark.parametrize("kind", ["none", "jpeg", "h264"])
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0 broken"])
-def test_what_is_broken_is_told(kind, data):
+def test_broken_data_is_refused(kind, data):
     with pytest.raises(Undecodable):
         PictureDecoder()(CodedPicture(kind, (72, 128), data))
 
 
-def test_a_picture_of_another_size_than_told_is_none():
+def test_a_picture_of_an_unexpected_size_is_refused():
     coded = encode_independently(dream((72, 128)), Coding("jpeg", 90))
     with pytest.raises(Undecodable, match="not a JPEG of 64x36"):
         CodedPicture("jpeg", (36, 64), coded.data).opened()

@@ -29,7 +29,7 @@ def call(folder: Path, *settings: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("compress", ["none", "jpeg"])
-def test_what_was_dreamt_on_a_node_is_replayed_here(tmp_path: Path, ray_address: str, compress: str) -> None:
+def test_a_dream_rendered_on_a_node_is_replayed_locally(tmp_path: Path, ray_address: str, compress: str) -> None:
     settings = [*SMALL, "renderer.where=ray", f"renderer.address={ray_address}", "renderer.gpus=0"]
     with Stream(tmp_path, [*settings, "renderer.fallback=none", f"renderer.compress={compress}"]) as stream:
         stream.wait_for_picture()

@@ -30,6 +30,6 @@ def test_without_one_nothing_is_sent():
     assert start_picture_bytes(starting(SourceConfig(kind="camera"))) is None
 
 
-def test_one_that_cannot_be_read_is_told(tmp_path):
+def test_an_unreadable_start_picture_is_refused(tmp_path):
     with pytest.raises(ConfigRejected, match=r"the picture '.*none.png' cannot be read: No such file or directory"):
         start_picture_bytes(starting(SourceConfig(kind="image", path=str(tmp_path / "none.png"))))

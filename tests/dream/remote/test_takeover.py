@@ -98,7 +98,7 @@ def test_what_no_node_can_dream_is_given_up_here_too(ray_address):
         assert (renderer.failure, renderer.status().restarts) == ("no network of that name", 1)
 
 
-def test_pictures_that_lost_something_tell_what_was_dreamt(ray_address, tmp_path):
+def test_lossy_pictures_carry_a_checksum_of_what_was_rendered(ray_address, tmp_path):
     with running(known_at(tmp_path / "pid"), ray(ray_address, compress="jpeg")) as (renderer, seen):
         until(lambda: len(seen.keyframes) > 3)
         until(lambda: renderer.status().link.coding == "jpeg 95")
