@@ -100,7 +100,7 @@ def move_clock(figures: Figures, folder: Path, settings: list[str], network: str
             figures.at_most(f"dropped with the clock at {hours:+d} h", seen["dropped"], LOST * FPS * took_s)
             figures.at_most(f"taken for stopped with the clock at {hours:+d} h", seen["stopped"], 0)
         done = within(30.0, lambda: all(stream.call("GET", f"/api/requests/{each}").get("state") == "done" for each in asked))
-        figures.holds("requests made meanwhile were dreamt", done)
+        figures.holds("requests made meanwhile were rendered", done)
         figures.holds("the worker is the same", stream.status()["renderer"]["restarts"] == restarts)
         figures.holds("the log noticed the clock", len(set(dates(stream))) >= 2, " ".join(sorted(set(dates(stream)))))
         viewer.close()

@@ -44,9 +44,9 @@ def kill9(folder: Path, settings: list[str], hold_s: float, timeout_s: float) ->
         stream.process.wait(60)
     with Stream(folder, settings) as stream:  # finished requests must not come back
         left = stream.status()["queue"]
-        assert not left, f"waiting again after all was dreamt: {left}"
+        assert not left, f"waiting again after all were rendered: {left}"
     titles = [title for _, title in dreamt]
-    assert sorted(titles) == sorted(SUBJECTS), f"dreamt after the kill: {titles}"
+    assert sorted(titles) == sorted(SUBJECTS), f"rendered after the kill: {titles}"
     return titles
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         start_s = time.monotonic()
         titles = kill9(Path(folder), [], arguments.hold, timeout_s=60 + 5 * arguments.hold)
-        print(f"five requests outlived kill -9 and were dreamt once each: {', '.join(titles)}")
+        print(f"five requests survived kill -9 and were rendered once each: {', '.join(titles)}")
         print(f"took {time.monotonic() - start_s:.0f} s")
 
 

@@ -74,7 +74,7 @@ def killed(figures: Figures, runs: Runs, times: int, seed: int, longest_s: float
         changed = f"{runs.changed[-1]:.1f} from its snapshot" if runs.changed else "no picture yet"
         note(
             f"killed {turn + 1} of {times} after {time.monotonic() - began_s:.1f} s: {len(numbers)} asked, {len(over)} over; "
-            f"last start that dreamt: {changed}"
+            f"last start that rendered: {changed}"
         )
     before, began_s = runs.left(), time.monotonic()
     with runs.start() as stream:
@@ -86,21 +86,21 @@ def killed(figures: Figures, runs: Runs, times: int, seed: int, longest_s: float
         stream.interrupt()
         stream.process.wait(10)
     runs.look(began_s, before)
-    note(f"{runs.went_on} of {times} starts after a kill dreamt before the next, from {snapshots} snapshots")
+    note(f"{runs.went_on} of {times} starts after a kill rendered before the next, from {snapshots} snapshots")
     lost = [number for number, state in found.items() if state != "done"]
     figures.at_most(f"killed {times} times: of {len(numbers)} requests acknowledged are lost", len(lost), 0)
     figures.at_most("requests on air again after their time was over", len(again), 0)
-    figures.at_most("requests done that were never dreamt", len(set(numbers) - dreamt(runs.folder / "journals")), 0)
-    figures.at_least("starts that dreamt", runs.went_on, times / 4)
+    figures.at_most("requests done that were never rendered", len(set(numbers) - dreamt(runs.folder / "journals")), 0)
+    figures.at_least("starts that rendered", runs.went_on, times / 4)
     figures.at_most(
-        "mean difference of the first dreamt picture from the snapshot",
+        "mean difference of the first rendered picture from the snapshot",
         statistics.mean(runs.changed),
         statistics.mean(runs.usual),
     )
     note(f"from their snapshots: {', '.join(f'{changed:.1f}' for changed in runs.changed)}")
     note(f"{len(runs.usual)} keyframes {NEIGHBOURS_S:g} s apart: median {statistics.median(runs.usual):.1f}")
     log = (runs.folder / "stream.log").read_text()
-    figures.at_most("lines of the log that tell of a snapshot that could not be used", log.count("starts over"), 0)
+    figures.at_most("lines of the log about a snapshot that could not be used", log.count("starts over"), 0)
 
 
 def main() -> None:

@@ -146,7 +146,7 @@ def hung(figures: Figures, folder: Path, settings: list[str], hold_s: float) -> 
         stream.interrupt()
         stream.process.wait(60)
     unseen = set(numbers) - dreamt(folder / "journals")
-    figures.at_most("hung: requests done that were never dreamt", len(unseen), 0)
+    figures.at_most("hung: requests done that were never rendered", len(unseen), 0)
 
 
 @contextmanager

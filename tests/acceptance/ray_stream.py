@@ -143,7 +143,7 @@ def run(figures: Figures, folder: Path, given: argparse.Namespace) -> None:
             note(f"frames all the while: {json.dumps(frames)}, left out {left_out(frames)}")
             figures.at_most("late of all frames", frames["late"] / frames["shown"], LATE)
             if trial.again_s:
-                figures.at_most("seconds until it dreamt again", max(trial.again_s), AGAIN_S, "s")
+                figures.at_most("seconds until it rendered again", max(trial.again_s), AGAIN_S, "s")
             figures.holds("the cluster dreams in the end", trial.node, trial.node)
             for line in stream.log().splitlines():
                 if "WARNING" in line or "takes over" in line or "continues" in line:

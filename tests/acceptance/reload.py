@@ -258,7 +258,7 @@ def main() -> None:
         result = storm(Path(folder), settings, arguments.count, arguments.seed, quiet_s=QUIET_S)
     frames = result.told["video"]["frames"]
     kinds = Counter(mistake.partition(": ")[2][:24] for mistake in result.mistakes)
-    print(f"{arguments.count} configs in {time.monotonic() - began_s:.0f} s: {result.good} heeded, {result.refused} refused")
+    print(f"{arguments.count} configs in {time.monotonic() - began_s:.0f} s: {result.good} applied, {result.refused} refused")
     print(f"{len(result.mistakes)} different mistakes, {len(result.untold)} not in the log")
     print(f"the slowest answer of the API took {result.slowest_s:.2f} s")
     print(f"most frequent: {', '.join(kind for kind, _ in kinds.most_common(4))}")

@@ -140,9 +140,9 @@ def test_what_no_worker_lives_to_show_is_deadly(dream):
     assert not dream.airtime.kills_workers
 
 
-def test_what_never_shows_while_the_dream_goes_on_is_refused(dream):
+def test_a_scene_that_never_shows_while_the_dream_continues_is_refused(dream):
     dream.clock.advance(10 * REFUSED_S)
-    assert not dream.airtime.never_shown, "nothing is dreamt at all"
+    assert not dream.airtime.never_shown, "nothing is rendered at all"
     dream.airtime.begin()
     dream.keyframes(REFUSED_KEYFRAMES, 0.01, shows=False)
     assert not dream.airtime.never_shown, "too soon to tell"

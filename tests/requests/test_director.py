@@ -220,7 +220,7 @@ def test_what_waits_from_before_is_no_other_thing_while_the_network_loads(make, 
     assert second.director.programme().waiting[0].instead_of == ""
 
 
-def test_who_asked_is_told_what_another_network_makes_of_it(make, class_index, tiny):
+def test_requesters_learn_what_another_network_makes_of_requests(make, class_index, tiny):
     studio = make()
     numbers = studio.ask(("ann", "volcano"), ("bob", "red fox + pizza"), ("cid", "goldfish"))
     studio.director.submit("dee", "castle", source="twitch")
@@ -252,7 +252,7 @@ def test_who_asked_is_told_what_another_network_makes_of_it(make, class_index, t
 
 
 @pytest.mark.logs("left out request")
-def test_who_asked_is_told_of_what_is_left_out(make, class_index):
+def test_the_requester_learns_what_is_left_out(make, class_index):
     studio = make()
     studio.director.learn(Vocabulary(class_index), LAYERS)
     studio.director.submit("mo", "layer fire5", role=Role.MODERATOR, source="twitch")
@@ -262,11 +262,11 @@ def test_who_asked_is_told_of_what_is_left_out(make, class_index):
     assert (change.user, change.asked, change.title) == ("mo", "layer fire5", "")
 
 
-def test_a_bot_that_knows_of_more_changes_than_there_are_is_told_all(make, tiny):
+def test_a_bot_that_knows_of_more_changes_than_there_are_is_sent_all(make, tiny):
     studio = make()
     studio.ask(("ann", "volcano"))
     studio.director.learn(tiny)
-    assert len(studio.director.changes(99, "web")) == 1, "it was told by another run"
+    assert len(studio.director.changes(99, "web")) == 1, "that number is from another run"
 
 
 def test_a_layer_that_another_network_lacks_leaves(studio, class_index, caplog):
@@ -360,7 +360,7 @@ def test_anything_is_something_that_the_network_knows(make, tiny):
         assert {target.wnid for target in studio.director.submit("ann", anything=True).targets} <= known
 
 
-def test_what_is_known_is_told_as_it_changes(make, class_index, tiny):
+def test_the_known_classes_are_reported_as_they_change(make, class_index, tiny):
     studio = make()
     assert studio.director.knowledge().classes == 0
     studio.director.learn(tiny)
@@ -373,7 +373,7 @@ def test_what_is_known_is_told_as_it_changes(make, class_index, tiny):
     assert example not in studio.director.knowledge().examples, "it stays blocked"
 
 
-def test_a_choice_that_means_nothing_is_told_at_start(make):
+def test_a_wander_choice_that_means_nothing_is_refused_at_start(make):
     with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'layer fire5:x': 'x' is not a list of channels"):
         make(wander_among=("volcano", "layer fire5:x"))
     with pytest.raises(QueueError, match=r"'queue\.wander_among' holds 'qqqqq': I don't know"):
@@ -400,7 +400,7 @@ def test_skip(studio):
     assert studio.director.tick() is not first
 
 
-def test_pause_holds_and_goes_on_where_it_stood(studio):
+def test_a_pause_holds_the_scene_and_resumes_where_it_was(studio):
     studio.director.submit("ann", "volcano")
     studio.director.submit("ann", "bubble")
     scene = studio.director.tick()
@@ -418,7 +418,7 @@ def test_pause_holds_and_goes_on_where_it_stood(studio):
     assert studio.after(0.5).title == "bubble"
 
 
-def test_skip_while_paused_goes_on_and_stays_paused(studio):
+def test_a_skip_while_paused_moves_on_and_stays_paused(studio):
     studio.director.submit("ann", "volcano")
     studio.director.submit("ann", "bubble")
     studio.director.tick()
@@ -472,7 +472,7 @@ def test_names_and_texts_are_cleaned(studio):
     assert studio.queue.waiting()[1].user == "someone"
 
 
-def test_what_is_passed_over_is_told_to_who_asks(studio):
+def test_the_requester_learns_what_is_passed_over(studio):
     receipt = studio.director.submit("ann", "volcano \u200b" * 3 + " Cheer100 bubble 😭 - qwxyz")
     assert [target.label for target in receipt.targets] == ["volcano", "bubble"]
     assert receipt.note == "left out 'qwxyz'"
@@ -483,7 +483,7 @@ def test_what_is_passed_over_is_told_to_who_asks(studio):
     assert len(studio.queue.waiting()[-1].text) <= 100
 
 
-def test_a_choice_that_is_not_understood_whole_is_told_at_start(make, caplog):
+def test_a_wander_choice_that_is_partly_understood_is_logged_at_start(make, caplog):
     caplog.set_level("INFO")
     make(wander_among=("volcano vs bubble", "lion - qwxyz"))
     assert "'lion - qwxyz' of queue.wander_among is read as lion (left out 'qwxyz')" in caplog.text
@@ -518,7 +518,7 @@ def ended(make, tmp_path, *asked, after_s=12.0, **config):
     return told
 
 
-def test_a_start_goes_on_with_what_was_wandered_to(make, tmp_path):
+def test_a_restart_continues_with_the_wandering_scene(make, tmp_path):
     was = ended(make, tmp_path)
     studio = make(path=tmp_path / "queue.sqlite3", seed=99)
     studio.director.resume(was.scene, 12.0)
@@ -529,7 +529,7 @@ def test_a_start_goes_on_with_what_was_wandered_to(make, tmp_path):
     assert (following.id, following.request_id) == (was.scene.id + 1, None)
 
 
-def test_a_start_goes_on_with_the_request_that_was_on_air(make, tmp_path):
+def test_a_restart_continues_with_the_request_that_was_on_air(make, tmp_path):
     was = ended(make, tmp_path, ("ann", "pizza"), ("bob", "volcano"), order="random")
     studio = make(path=tmp_path / "queue.sqlite3", order="random")
     studio.director.resume(was.scene, 3.0, held=True)
@@ -541,7 +541,7 @@ def test_a_start_goes_on_with_the_request_that_was_on_air(make, tmp_path):
     assert studio.after(30) is not was.scene
 
 
-def test_a_request_that_is_over_since_is_not_dreamt_again(make, tmp_path):
+def test_a_request_that_has_ended_since_is_not_rendered_again(make, tmp_path):
     was = ended(make, tmp_path, ("ann", "pizza"))
     ended(make, tmp_path, ("bob", "volcano"), after_s=35)
     studio = make(path=tmp_path / "queue.sqlite3")
@@ -871,13 +871,13 @@ def test_what_the_config_came_to_block_leaves_the_line_at_the_start(make, tmp_pa
     assert studio.titles() == ["bubble"]
 
 
-def test_changing_a_rule_does_not_start_the_turns_of_a_word_anew(studio):
+def test_changing_a_rule_does_not_restart_the_turns_of_a_word(studio):
     first = studio.director.submit("ann", "dog").targets
     studio.director.change_rules({"hold_s": 40.0})
     assert studio.director.submit("bob", "dog").targets != first
 
 
-def test_nothing_is_over_that_was_not_dreamt(studio):
+def test_no_request_is_over_before_it_was_rendered(studio):
     numbers = studio.ask(("ann", "volcano"), ("bob", "bubble"), ("cid", "pizza"))
     scene = studio.director.tick()
     studio.clock.dreams = False  # the worker hangs
@@ -926,7 +926,7 @@ def test_keyframes_of_what_was_before_do_not_count(studio):
     assert studio.director.programme().since_s == 0
     studio.clock.keyframe(scene, steps=0)
     studio.clock.advance(1)
-    assert studio.director.programme().since_s == 0, "nothing of it was dreamt yet"
+    assert studio.director.programme().since_s == 0, "nothing of it was rendered yet"
     studio.clock.keyframe(scene)
     studio.clock.advance(1)
     assert studio.director.programme().since_s == 1
@@ -934,7 +934,7 @@ def test_keyframes_of_what_was_before_do_not_count(studio):
 
 
 @pytest.mark.parametrize("end", ["skip", "voteskip", "block"])
-def test_what_is_ended_before_it_was_dreamt_is_not_done(studio, end):
+def test_a_request_ended_before_it_was_rendered_is_not_done(studio, end):
     first, second = studio.ask(("ann", "volcano"), ("bob", "bubble"))
     studio.director.tick()
 
@@ -984,7 +984,7 @@ def test_what_the_dream_refuses_makes_room(studio, caplog):
     assert states == [RequestState.REMOVED, RequestState.ON_AIR]
 
 
-def test_a_request_goes_on_for_the_rest_of_its_time_after_a_crash(make, tmp_path):
+def test_a_request_continues_for_the_rest_of_its_time_after_a_crash(make, tmp_path):
     path = tmp_path / "queue.sqlite3"
     studio = make(path)
     studio.ask(("ann", "volcano"), ("bob", "bubble"))
@@ -1034,7 +1034,7 @@ def test_a_crash_costs_no_time_on_air(studio):
     assert studio.after(0.6) is not scene
 
 
-def test_nor_does_one_after_which_it_goes_on_before_anybody_hears_of_it(studio):
+def test_a_crash_costs_no_time_when_a_new_worker_resumes_before_it_is_reported(studio):
     studio.ask(("ann", "volcano"))
     scene = studio.director.tick()
     studio.after(10)
@@ -1052,7 +1052,7 @@ def test_what_ends_every_worker_is_tried_again_once_and_then_given_up(studio, ca
     studio.director.workers_died(2)
     assert studio.director.tick().title == "volcano"
     studio.director.workers_died(1)
-    assert studio.director.tick().title == "bubble", "that may be dreamt"
+    assert studio.director.tick().title == "bubble", "that one may be rendered"
     assert studio.titles() == ["volcano"]
     studio.clock.dreams = True
     scene = studio.after(30)
@@ -1174,7 +1174,7 @@ def test_a_single_choice_does_not_give_way(make):
     assert studio.director.tick() is only
 
 
-def test_what_is_kept_out_is_told_as_the_same_until_the_rules_change(studio):
+def test_the_blocks_are_the_same_object_until_the_rules_change(studio):
     before = studio.director.blocks
     assert studio.director.blocks is before
     assert not before.blocks("Ann", "volcano", ())

@@ -101,7 +101,7 @@ def test_an_emoji_narrows_what_the_words_mean():
     assert {len(ALL.match("🐩 poodle 🐶").targets) for _ in range(3)} == {1}
 
 
-def test_what_the_network_has_not_learnt_is_left_out_and_told(tiny):
+def test_emoji_the_network_has_not_learnt_are_left_out_and_reported(tiny):
     match = tiny.match("teapot 🌋 😭")
     assert [target.label for target in match.targets] == ["teapot"]
     assert match.note == "left out '🌋'"

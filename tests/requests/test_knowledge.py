@@ -51,7 +51,7 @@ def test_examples_leave_out_what_is_blocked_and_end_where_there_is_no_more(class
     assert first.label not in blocking.knowledge.examples
     assert (blocking.knowledge.classes, len(blocking.knowledge.examples)) == (200, EXAMPLES)
     assert Vocabulary(class_index, ["n01440764"]).knowledge.examples == ("tench",)
-    assert Vocabulary(class_index, ["n01440764"], ["n01440764"]).knowledge.examples == ("tench",), "it is dreamt all the same"
+    assert Vocabulary(class_index, ["n01440764"], ["n01440764"]).knowledge.examples == ("tench",), "it is rendered all the same"
 
 
 def test_a_network_that_is_not_known_stays_so_when_something_is_blocked(vocabulary: Vocabulary) -> None:
@@ -91,7 +91,7 @@ def test_with_nothing_near_there_are_examples(class_index: ClassIndex) -> None:
     assert caught.value.suggestions == ()
 
 
-def test_what_is_blocked_is_not_told_to_be_missing(tiny: Vocabulary) -> None:
+def test_a_blocked_class_is_not_reported_as_missing(tiny: Vocabulary) -> None:
     volcano = tiny.classes_of("volcano")[0]
     with pytest.raises(Refused) as caught:
         tiny.blocking([volcano.wnid]).match("volcano")

@@ -141,7 +141,7 @@ def test_no_viewer_twice_in_a_row_while_as_good_a_claim_waits(waiting, rules, la
 
 
 @given(requests, rules)
-def test_the_line_told_is_the_line_dreamt(waiting, rules):
+def test_the_queue_shown_is_the_order_rendered(waiting, rules):
     """Unless something changes, the second in the queue is next once the first is on air."""
     if rules.order == "fifo":  # votes are worth places, which shift when the queue moves up
         waiting = [ask(r.id, r.user, priority=r.priority, amount=r.amount) for r in waiting]

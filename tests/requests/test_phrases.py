@@ -96,7 +96,7 @@ def test_what_parts_two_things(text, joint):
         "volcano, except bubble",
     ],
 )
-def test_what_is_not_wanted_is_told_apart(text):
+def test_unwanted_subjects_are_separated(text):
     assert apart(text) == [("volcano", Separator.FIRM), ("bubble", Separator.WITHOUT)]
     assert apart(f"{text} + pizza") == [("volcano", Separator.FIRM), ("bubble", Separator.WITHOUT), ("pizza", Separator.WALL)]
 

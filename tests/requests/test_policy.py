@@ -168,7 +168,7 @@ def test_votes_needed(seen, needed):
     assert policy.votes_needed(QueueConfig(voteskip_share=0.5, voteskip_votes=3), seen) == needed
 
 
-def test_what_who_seconds_is_told():
+def test_a_second_requester_sees_their_vote():
     vote = Vote(7, True, 2, "volcano", 2, 30.0)
     assert policy.explain_duplicate(vote, own=False) == "volcano is waiting already, second in line; your vote counts for it"
     again = Vote(7, False, 2, "volcano", 1, 0.0)

@@ -98,7 +98,7 @@ def test_a_poll_has_two_to_five_choices(text):
     assert "2 to 5 choices" in str(found)
 
 
-def test_a_poll_is_told_and_its_winner_comes_next(studio):
+def test_a_poll_is_reported_and_its_winner_comes_next(studio):
     studio.director.submit("ann", "goldfish")
     studio.director.submit("bob", "teapot")
     poll = studio.begin("castle / vulcano / volcano + pizza", 20)
@@ -121,7 +121,7 @@ def test_a_poll_is_told_and_its_winner_comes_next(studio):
     assert studio.poll is None
 
 
-def test_the_winner_goes_on_air_as_a_request_of_the_polls(studio):
+def test_the_winner_is_put_on_air_as_a_request_by_the_poll(studio):
     studio.begin(seconds=10)
     studio.vote(("ann", 3))
     scene = studio.after(10)
@@ -329,7 +329,7 @@ def test_where_nobody_votes_it_wanders_by_chance_and_asks_again_later(make):
     assert studio.poll.id != first.id
 
 
-def test_a_request_interrupts_and_the_poll_goes_on(make):
+def test_a_request_interrupts_and_the_poll_continues(make):
     studio = make(wander="poll")
     studio.director.tick()
     poll = studio.poll
@@ -386,7 +386,7 @@ def test_after_a_layer_too(make, class_index):
     assert len(studio.poll.choices) == 3
 
 
-def test_a_winner_that_cannot_be_kept_is_told_and_the_stream_goes_on(studio, monkeypatch, caplog):
+def test_a_winner_that_cannot_be_stored_is_logged_and_the_stream_continues(studio, monkeypatch, caplog):
     studio.begin()
     studio.vote(("ann", 1))
 

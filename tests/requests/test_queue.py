@@ -170,7 +170,7 @@ def test_an_unreadable_row_is_left_out(path, caplog):
     assert "request 1 cannot be read" in caplog.text
 
 
-def test_a_second_user_of_the_file_is_told(path):
+def test_a_second_user_of_the_file_is_refused(path):
     with opened(path) as queue:
         add(queue, "ann")
         with pytest.raises(QueueError, match="in use by another process"):
@@ -216,7 +216,7 @@ def test_without_a_place_everything_is_in_memory_until_there_is_one(tmp_path, ca
 
 
 @pytest.mark.logs("no requests are taken")
-def test_the_show_goes_on_when_the_disk_does_not(path):
+def test_the_show_continues_when_the_disk_fails(path):
     with opened(path) as queue:
         (request,) = add(queue, "ann")
         queue.store._file.execute("PRAGMA query_only = ON")

@@ -76,7 +76,7 @@ def test_a_change_goes_before_the_config_until_it_is_reset(book):
         ),
     ],
 )
-def test_mistakes_are_told_and_change_nothing(book, settings, message):
+def test_mistakes_are_refused_and_change_nothing(book, settings, message):
     rules = book()
     assert refusal(rules.change, settings) == (Reason.BAD_INPUT, message)
     assert rules.told().changed == ()

@@ -66,7 +66,7 @@ def version(path):
         connection.close()
 
 
-def test_a_file_of_the_first_release_goes_on(old):
+def test_a_file_of_the_first_release_still_works(old):
     with RequestQueue(old) as queue:
         assert [request.user for request in queue.waiting()] == ["ann", "bob", "cid"]
         second = queue.waiting()[1]
@@ -251,7 +251,7 @@ def test_a_crash_while_the_disk_is_full_loses_nothing_that_was_taken(tmp_path):
 
 
 @needs_limits
-def test_a_start_on_a_full_disk_goes_on_with_what_waits(tmp_path):
+def test_a_start_on_a_full_disk_continues_with_waiting_requests(tmp_path):
     path = tmp_path / "queue.sqlite3"
     child("queue = RequestQueue(path); add('ann', 'bob'); queue.take(1)", path)
     code = """
@@ -311,7 +311,7 @@ def unwritable(*called):
 
 
 @needs_limits
-def test_what_lies_where_nothing_can_be_written_is_read(tmp_path, monkeypatch, caplog):
+def test_a_file_where_nothing_can_be_written_is_still_read(tmp_path, monkeypatch, caplog):
     path = tmp_path / "queue.sqlite3"
     child("queue = RequestQueue(path); add('ann', 'bob'); queue.take(1); queue.finish(1)", path)
     assert path.with_name("queue.sqlite3-wal").stat().st_size, "some of it is not in the file itself"
@@ -371,7 +371,7 @@ def test_a_file_that_was_deleted_is_written_again(tmp_path, caplog):
         assert [request.user for request in queue.waiting()] == ["ann", "bob"]
 
 
-def test_a_file_damaged_while_it_is_open_is_written_anew(tmp_path, caplog):
+def test_a_file_damaged_while_it_is_open_is_written_again(tmp_path, caplog):
     path = tmp_path / "queue.sqlite3"
     with RequestQueue(path) as queue:
         queue.add("ann", "x", VOLCANO)

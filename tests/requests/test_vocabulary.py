@@ -148,7 +148,7 @@ def test_plain_words(text, wanted):
         ("spagetti", "carbonara"),
     ],
 )
-def test_slips_are_forgiven_and_told(text, wanted):
+def test_typos_are_corrected_and_reported(text, wanted):
     match = ALL.match(text)
     assert labels(match) == [wanted]
     assert match.note == f"read '{text}' as {wanted}"
@@ -203,7 +203,7 @@ def test_what_only_says_what_is_not_wanted_asks_for_nothing(text):
     assert refusal(ALL, text).reason is Reason.BAD_INPUT
 
 
-def test_beside_what_can_be_dreamt_talk_may_name_what_the_network_has_not_learnt():
+def test_talk_beside_a_known_subject_may_name_what_the_network_has_not_learnt():
     match = TINY.match("teapot with a volcano")
     assert (labels(match), match.note) == (["teapot"], "left out 'a volcano'")
     assert refusal(TINY, "teapot + volcano").reason is Reason.UNLEARNT
@@ -236,7 +236,7 @@ BETWEEN += (" × ", " or ", " n ", " Cheer100 ", " 😭 ", "😭", " 👍🏽 ",
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(SHELF.entries), st.sampled_from(BETWEEN), st.sampled_from(SHELF.entries))
-def test_whatever_stands_between_two_labels_both_are_dreamt(one, between, other):
+def test_two_labels_are_both_rendered_whatever_is_between_them(one, between, other):
     """Except where both together are one name: 'car, wheel'."""
     text = one.label + between + other.label
     if one is not other and not SHELF.meaning(fold(text)):
@@ -440,5 +440,5 @@ def test_a_megabyte_is_cut_before_it_is_read(text):
         ("volcano + i love pizza", False),
     ],
 )
-def test_names_alone_are_told_from_names_in_a_sentence(text: str, exact: bool) -> None:
+def test_names_alone_are_distinguished_from_names_in_a_sentence(text: str, exact: bool) -> None:
     assert Vocabulary.load().match(text).exact is exact

@@ -84,7 +84,7 @@ def test_voters_are_bounded_but_those_counted_may_change_their_mind(monkeypatch)
     assert made.counts == (1, 1, 0)
 
 
-def test_votes_against_a_scene_begin_anew_with_the_next():
+def test_votes_against_a_scene_start_again_with_the_next():
     votes = SkipVotes()
     assert [votes.cast(1, "a"), votes.cast(1, "a"), votes.cast(1, "b"), votes.cast(2, "a")] == [1, 1, 2, 1]
 

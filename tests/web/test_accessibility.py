@@ -157,7 +157,7 @@ def test_the_desks_look(stages: Callable[..., Stage], tmp_path: Path, page: Page
     assert looked_at(page) == []
 
 
-def test_what_was_dreamt(stages: Callable[..., Stage], tmp_path: Path, page: Page) -> None:
+def test_the_pages_of_past_dreams(stages: Callable[..., Stage], tmp_path: Path, page: Page) -> None:
     studio = Studio(tmp_path)
     stage = stages(album=studio.album)
     dream_id = studio.dream(1, "volcano", "bubble")

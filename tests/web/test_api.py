@@ -80,7 +80,7 @@ def test_refusals_say_why(stage: Stage, refused: Refused, status: int, error: di
     assert answer.headers["Retry-After"] == {429: "13", 503: "10"}.get(status)
 
 
-def test_what_only_other_networks_know_is_told_with_the_way_to_one(stage: Stage) -> None:
+def test_a_class_only_other_networks_know_is_refused_with_a_way_to_one(stage: Stage) -> None:
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "canoe"})
     assert (answer.status, answer.error) == (
         422,
@@ -187,7 +187,7 @@ def test_wrong_turns(stage: Stage, method: str, path: str, status: int, error: o
     assert answer.headers["Allow"] == ("POST" if status == 405 else None)
 
 
-def test_an_unforeseen_failure_is_logged_but_not_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_failure_is_logged_but_not_shown(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.request_service.refusal = RuntimeError("disk on fire at /secret/place")
     with caplog.at_level(logging.ERROR):
         answer = stage.call("POST", "/api/skip")

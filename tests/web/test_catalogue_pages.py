@@ -82,7 +82,7 @@ def test_what_is_like_another_is_shown_and_left_again(pictured: Stage, page: Pag
     expect(page.locator("#classes li")).to_have_text(["Arctic fox↗", "jellyfish↗", "tabby cat↗"])
 
 
-def test_where_nothing_is_told_to_be_alike_it_says_so(stage: Stage, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_says_so_where_no_similar_class_is_listed(stage: Stage, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     page.goto(stage.server.url)
     page.locator("#classes li").first.hover()
     page.get_by_role("button", name="More like bubble").click()

@@ -313,7 +313,7 @@ def test_one_that_takes_no_events_is_let_go(
 
 
 @pytest.mark.logs("cannot accept connections at the moment: Too many open files")
-def test_without_descriptors_it_rests_and_goes_on(
+def test_the_server_pauses_without_descriptors_and_resumes(
     stage: Stage, lines: contextlib.ExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:
     resource = pytest.importorskip("resource", reason="limits of a process are POSIX")

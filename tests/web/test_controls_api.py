@@ -46,7 +46,7 @@ def look(stages: Callable[..., Stage], tmp_path: Path) -> Look:
     return Look(stages, tmp_path / "presets")
 
 
-def test_they_are_told_with_presets_networks_and_algorithms(look: Look) -> None:
+def test_the_controls_are_listed_with_presets_networks_and_algorithms(look: Look) -> None:
     told = look.call("GET", "/api/controls").json
     assert told["settings"]["zoom.speed"] == 1.05
     assert told["settings"]["dream.views"] == "auto"
@@ -279,9 +279,7 @@ def test_presets_and_sides_by_mouse_and_by_keyboard(look: Look, desk: Any, size:
 
 @pytest.mark.browser
 @sizes
-def test_network_and_algorithm_are_switched_and_what_becomes_of_it_is_told(
-    look: Look, desk: Any, size: tuple[int, int]
-) -> None:
+def test_the_desk_switches_network_and_algorithm_and_shows_the_outcome(look: Look, desk: Any, size: tuple[int, int]) -> None:
     page = desk(size)
     state = page.locator("#look-state")
     page.get_by_label("Algorithm", exact=True).select_option("deepdream")
@@ -300,7 +298,7 @@ def test_network_and_algorithm_are_switched_and_what_becomes_of_it_is_told(
 
 
 @pytest.mark.browser
-def test_what_other_hands_change_is_shown_and_osc_is_told_of(look: Look, desk: Any) -> None:
+def test_the_desk_shows_changes_by_others_and_the_osc_status(look: Look, desk: Any) -> None:
     page = desk(SIZES[0])
     expect(page.locator("#look-osc")).to_be_hidden()
     look.osc = OscStatus("127.0.0.1:9000", 7, 2, "'/x' is not a known address")

@@ -252,7 +252,7 @@ def test_when_the_last_message_came_and_what_is_done_without(real: RealStage, pa
     expect(page.locator("#numbers")).to_contain_text("Turned off to keep paceresidual flow, dream steps")
 
 
-def test_who_is_logged_out_is_asked_for_the_token_and_goes_on(reals: Callable[..., RealStage], page: Page) -> None:
+def test_a_logged_out_moderator_is_asked_for_the_token_and_continues(reals: Callable[..., RealStage], page: Page) -> None:
     real = reals(token="open sesame")
     real.ask("Mara", "pizza")
     page.goto(real.server.url + "control")
@@ -335,7 +335,7 @@ def test_the_overlay_reads_on_any_picture(real: RealStage, page: Page, ground: s
 # Outputs
 
 
-def test_outputs_are_told_and_switched(real: RealStage, page: Page) -> None:
+def test_outputs_are_shown_and_switched(real: RealStage, page: Page) -> None:
     page.goto(real.server.url + "control")
     rows = page.locator("#outputs-list .output")
     expect(rows).to_have_count(2)

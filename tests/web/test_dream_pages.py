@@ -37,7 +37,7 @@ def tell(stage: Stage, studio: Studio) -> None:
     stage.status.snapshot = replace(stage.status.snapshot, album_revision=studio.album.changes)
 
 
-def test_the_strip_shows_what_was_dreamt_as_it_comes(kept: Stage, studio: Studio, page: Page) -> None:
+def test_the_strip_shows_past_dreams_as_they_are_added(kept: Stage, studio: Studio, page: Page) -> None:
     page.goto(kept.server.url)
     expect(page.locator("#queue-empty")).to_be_visible()
     expect(page.locator("#dreamt")).to_be_hidden()
@@ -102,7 +102,7 @@ def test_a_picture_without_a_clip(kept: Stage, studio: Studio, page: Page) -> No
     expect(page.get_by_role("link", name="GIF")).to_have_count(0)
 
 
-def test_a_clip_does_not_move_by_itself_where_less_motion_is_wished(kept: Stage, studio: Studio, page: Page) -> None:
+def test_a_clip_does_not_autoplay_where_reduced_motion_is_preferred(kept: Stage, studio: Studio, page: Page) -> None:
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{kept.server.url}d/{studio.dream(1)}")
     expect(page.locator("#remove")).to_be_visible()  # the script has finished

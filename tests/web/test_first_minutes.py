@@ -103,7 +103,7 @@ def test_while_the_network_loads_nothing_is_promised_that_may_not_be_kept(bundle
     expect(page.locator("#log .told").last).to_contain_text("volcano + bubble: next")
 
 
-def test_who_asked_is_told_when_something_else_is_dreamt(bundled: RealStage, page: Page) -> None:
+def test_the_requester_learns_when_something_else_is_rendered(bundled: RealStage, page: Page) -> None:
     bundled.learn("large", wnids_of(bundled))
     bundled.ask("before", "lion")
     page.goto(bundled.server.url)
@@ -209,7 +209,7 @@ def test_header_and_tab_say_what_healthz_says(moving: Stage, page: Page) -> None
 
 
 @pytest.mark.parametrize(("scheme", "least", "most"), [("dark", 0, 40), ("light", 215, 255)])
-def test_the_colour_scheme_is_heeded(stage: Stage, page: Page, scheme: str, least: int, most: int) -> None:
+def test_the_pages_follow_the_colour_scheme(stage: Stage, page: Page, scheme: str, least: int, most: int) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     for path in ("", "how", "control", "nothing"):
         page.goto(stage.server.url + path)

@@ -26,7 +26,7 @@ def ask(real: RealStage, text: str, token: str | None = None, **more: str) -> tu
     return answer.status, answer.json["title"] if answer.status == 201 else answer.json["error"]["code"]
 
 
-def test_they_are_told_when_the_network_is_loaded(real: RealStage) -> None:
+def test_the_layers_are_listed_once_the_network_is_loaded(real: RealStage) -> None:
     assert real.call("GET", "/api/layers").json == {"network": "squeezenet1_1", "layers": []}
     real.learn_layers(LAYERS)
     assert real.call("GET", "/api/layers").json["layers"] == [

@@ -108,7 +108,7 @@ def test_calls_beyond_the_limit_are_refused_by_address(monkeypatch: pytest.Monke
     assert judged.refused.counts == {"calls": 4}
 
 
-def test_who_goes_on_calling_is_not_connected_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_keeps_calling_is_refused_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PAUSE_S", 0.0)
     clock = HandClock(0.0)
     judged = make(clock, calls_per_s=1.0)
@@ -291,7 +291,7 @@ def test_only_trusted_proxies_tell_who_calls(peer: str, told: str, who: str) -> 
     assert judged.address(call(peer, {"X-Forwarded-For": told} if told else None)) == who
 
 
-def test_a_proxy_that_is_not_named_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_proxy_that_is_not_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     judged = make()
     for _ in range(3):
@@ -308,7 +308,7 @@ def test_connections_of_a_proxy_count_for_all_only() -> None:
     assert not judged.admits_connection("10.0.0.1")
 
 
-def test_the_log_tells_of_refusals_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_reports_refusals_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     clock = HandClock(0.0)
     judged = make(clock)

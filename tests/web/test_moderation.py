@@ -124,7 +124,7 @@ def test_the_rules_are_public_but_for_the_blocks(guarded: Stage) -> None:
     assert guarded.call("GET", "/api/rules", None, TOKEN).json == {**told, "blocked": blocked}
 
 
-def test_a_duplicate_tells_of_its_vote(stage: Stage) -> None:
+def test_a_refused_duplicate_reports_its_vote(stage: Stage) -> None:
     stage.request_service.refusal = Refused(Reason.DUPLICATE, "it waits", vote=Vote(7, True, 3, "volcano", 2, 48.04))
     answer = stage.call("POST", "/api/requests", {"user": "Mara", "text": "volcano"})
     error = {"code": "duplicate", "message": "it waits", "voted": True, "votes": 3, "id": 7, "title": "volcano"}
@@ -182,7 +182,7 @@ def test_what_words_would_match(stage: Stage) -> None:
     assert stage.request_service.requests == []
 
 
-def test_the_bot_tells_of_itself(guarded: Stage) -> None:
+def test_the_bot_reports_its_own_status(guarded: Stage) -> None:
     body = {"state": "needs login", "detail": "open the page", "account": "dreambot", "channel": "mara", "source": "twitch"}
     assert guarded.call("POST", "/api/chat", body).status == 401
     assert guarded.call("POST", "/api/chat", body, TOKEN).json == {"ok": True, "changes": []}

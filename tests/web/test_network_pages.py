@@ -42,7 +42,7 @@ def test_the_page_follows_the_network(bundled: RealStage, page: Page) -> None:
     expect(page.locator("#log .told")).to_contain_text("volcano + bubble: next")
 
 
-def test_viewers_are_not_told_how_to_change_the_network(page: Page) -> None:
+def test_viewers_do_not_see_how_to_change_the_network(page: Page) -> None:
     stage = RealStage("open sesame", known=bundled_wnids())
     try:
         page.goto(stage.server.url)

@@ -75,7 +75,7 @@ def test_what_is_no_block_is_refused(stage: Stage, body: Any, status: int, code:
     assert stage.outputs.blocks == []
 
 
-def test_mistakes_in_a_block_are_told(stage: Stage) -> None:
+def test_mistakes_in_an_output_are_reported(stage: Stage) -> None:
     stage.outputs.refusal = Refused(Reason.BAD_OUTPUT, "'bitrate_kbps' is 3; must be 100 to 100000, or null")
     answer = stage.call("POST", "/api/outputs", {"kind": "null"})
     assert (answer.status, answer.error) == (

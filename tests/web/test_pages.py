@@ -281,7 +281,7 @@ def test_moderating(stage: Stage, page: Page) -> None:
     expect(page.locator("#problems")).to_have_text("no keyframe for 30 s")
 
 
-def test_how_the_camera_does_is_told_on_the_desk(stage: Stage, page: Page) -> None:
+def test_the_desk_shows_the_state_of_the_camera(stage: Stage, page: Page) -> None:
     camera = SourceStatus("camera", "/dev/video2", "live", size=(480, 640), fps=29.97)
     stage.status.snapshot = replace(stage.status.snapshot, source=camera)
     page.goto(stage.server.url + "control")
@@ -300,7 +300,7 @@ def test_how_the_camera_does_is_told_on_the_desk(stage: Stage, page: Page) -> No
     }  # fmt: skip
 
 
-def test_where_the_dream_is_computed_is_told_on_the_desk(stage: Stage, page: Page) -> None:
+def test_the_desk_shows_where_the_dream_is_computed(stage: Stage, page: Page) -> None:
     away = LinkStatus("10.0.0.2", "", "jpeg 90", 11.75e6, 0.0021, 74_000, 0.058, "cluster")
 
     def tell(link: LinkStatus) -> None:

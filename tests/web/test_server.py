@@ -30,7 +30,7 @@ def make(**config: object) -> Server:
     )
 
 
-def test_a_free_port_is_found_and_told(stage: Stage) -> None:
+def test_a_free_port_is_found_and_reported(stage: Stage) -> None:
     assert stage.server.port > 0
     assert stage.server.url == f"http://127.0.0.1:{stage.server.port}/"
     assert stage.server.alive

@@ -14,7 +14,7 @@ TOKEN = {"Authorization": "Bearer open sesame"}
 MISTAKES = ("live.yaml:3: 'zoom.speed' is fast; must be a number", "live.yaml:4: unknown key 'video.fsp'")
 
 
-def test_reading_it_again_tells_what_changed_and_what_waits(stage: Stage) -> None:
+def test_a_reload_reports_what_changed_and_what_needs_a_restart(stage: Stage) -> None:
     stage.settings.outcome = Reloaded(("zoom.speed", "queue.hold_s"), ("video.fps",))
     answer = stage.call("POST", "/api/reload")
     assert (answer.status, answer.json) == (200, {"changed": ["zoom.speed", "queue.hold_s"], "at_next_start": ["video.fps"]})
@@ -34,7 +34,7 @@ def test_reading_it_again_tells_what_changed_and_what_waits(stage: Stage) -> Non
     }
 
 
-def test_all_mistakes_are_told_to_moderators_and_counted_for_all(stage: Stage) -> None:
+def test_moderators_see_all_config_mistakes_and_viewers_only_the_count(stage: Stage) -> None:
     stage.settings.outcome = ConfigError(MISTAKES)
     answer = stage.call("POST", "/api/reload")
     assert answer.status == 422
@@ -42,7 +42,7 @@ def test_all_mistakes_are_told_to_moderators_and_counted_for_all(stage: Stage) -
     assert stage.call("GET", "/api/reload").json["mistakes"] == list(MISTAKES)
     assert "fast" not in stage.call("GET", "/api/status").body.decode()
     assert stage.call("GET", "/api/status").json["settings"]["mistakes"] == 2
-    assert stage.call("GET", "/healthz").status == 200, "whoever restarts what is unwell would start it with that config"
+    assert stage.call("GET", "/healthz").status == 200, "a supervisor would restart an unhealthy stream with that config"
 
 
 def test_a_file_that_is_gone_is_a_conflict(stage: Stage) -> None:

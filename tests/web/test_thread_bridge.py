@@ -30,7 +30,7 @@ def test_a_call_returns_and_raises_as_it_does() -> None:
     asyncio.run(scene())
 
 
-def test_a_call_that_takes_too_long_is_given_up_and_its_end_is_told_in_a_line(
+def test_a_call_that_takes_too_long_is_abandoned_and_its_end_logged_in_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(thread_bridge, "CALL_S", 0.05)

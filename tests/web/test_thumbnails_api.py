@@ -21,7 +21,7 @@ def pictured(stage: Stage, tmp_path: Path) -> Stage:
     return stage
 
 
-def test_a_class_tells_where_its_picture_is_and_of_what_kind_it_is(pictured: Stage) -> None:
+def test_a_class_is_listed_with_its_kind_and_the_url_of_its_picture(pictured: Stage) -> None:
     told = pictured.call("GET", "/api/classes").json
     assert [kind["title"] for kind in told["kinds"]] == ["Animals", "Food and drink", "Landscapes"]
     assert {entry["label"]: entry["kind"] for entry in told["classes"]}["pizza"] == "food"
@@ -49,7 +49,7 @@ def test_what_there_is_no_picture_of_is_not_found(pictured: Stage) -> None:
     assert (answer.status, answer.error["code"]) == (404, "not_found")
 
 
-def test_what_is_like_a_class_is_told(pictured: Stage) -> None:
+def test_classes_like_a_given_one_are_listed(pictured: Stage) -> None:
     found = pictured.call("GET", "/api/classes?like=n02123045").json["classes"]
     assert [entry["label"] for entry in found] == ["Arctic fox", "jellyfish"]
     assert found[0]["thumbnail"]
