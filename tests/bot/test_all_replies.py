@@ -171,7 +171,7 @@ def test_notes_are_of_every_kind() -> None:
     assert all(any(kind in note for note in notes()) for kind in kinds), notes()
 
 
-def test_who_asked_is_told_of_changes_in_as_few_lines_as_it_takes() -> None:
+def test_changes_are_announced_to_viewers_in_as_few_lines_as_possible() -> None:
     changes = [
         RequestChange(number, f"viewer{number}", "volcano + bubble", "alpine mountain + maypole") for number in range(30)
     ]

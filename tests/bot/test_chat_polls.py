@@ -265,7 +265,7 @@ def test_votes_are_kept_while_the_streamer_is_away() -> None:
 
 
 @pytest.mark.logs("the streamer does not take the chat's votes")
-def test_votes_that_are_refused_are_told_to_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_votes_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         async with staged() as stage:
             await stage.tell("!poll castle / pizza")
@@ -366,7 +366,7 @@ def test_a_poll_that_began_by_itself_takes_votes_and_is_not_talked_about() -> No
     play(scene)
 
 
-def test_a_streamer_that_was_started_anew_knows_no_poll() -> None:
+def test_a_poll_is_cancelled_when_the_streamer_restarts() -> None:
     async def scene() -> None:
         async with staged() as first, staged() as second:
             await first.tell("!poll castle / pizza")

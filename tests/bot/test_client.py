@@ -97,7 +97,7 @@ def test_nonsense_is_a_streamer_that_is_down(answer: Any) -> None:
         {"error": "limit", "message": "too many", "retry_s": 12.5, "suggestions": ["a"]},
     ],
 )
-def test_refusals_carry_what_was_told(body: dict[str, Any]) -> None:
+def test_a_refusal_carries_the_servers_details(body: dict[str, Any]) -> None:
     async def scene() -> None:
         async with odd((429, body)) as (_, client):
             with pytest.raises(ApiRefused) as caught:

@@ -70,7 +70,7 @@ def test_clips_have_to_wait_for_viewers_each_and_all(studio: Studio) -> None:
     play(scenery)
 
 
-def test_what_cannot_be_clipped_is_told(studio: Studio) -> None:
+def test_a_clip_that_cannot_be_made_is_refused(studio: Studio) -> None:
     async def scenery() -> None:
         async with staged(album=studio.album) as stage:
             reply = await stage.tell("!clip")

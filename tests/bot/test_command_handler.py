@@ -76,7 +76,7 @@ def test_moderators_ask_for_layers() -> None:
     play(scene)
 
 
-def test_what_was_guessed_is_told() -> None:
+def test_the_reply_shows_a_corrected_typo() -> None:
     async def scene() -> None:
         async with staged() as stage:
             reply = await stage.say("ann", "!dream vulcano")
@@ -87,7 +87,7 @@ def test_what_was_guessed_is_told() -> None:
     play(scene)
 
 
-def test_a_second_wish_for_the_same_is_a_vote() -> None:
+def test_another_viewers_same_request_is_a_vote() -> None:
     async def scene() -> None:
         async with staged() as stage:
             await stage.say("ann", "!dream volcano")
@@ -241,7 +241,7 @@ def test_the_streamer_is_asked_for_examples_once_in_a_while() -> None:
     play(scene)
 
 
-def test_limits_closing_and_blocks_are_told() -> None:
+def test_limits_a_closed_queue_and_blocks_get_replies() -> None:
     async def scene() -> None:
         async with staged(per_user=1) as stage:
             await stage.say("ann", "!dream volcano")
@@ -503,7 +503,7 @@ def test_cooldowns_are_shared_by_aliases_and_not_moderators() -> None:
 
 
 @pytest.mark.logs("the streamer does not answer")
-def test_a_streamer_that_is_away_is_told_once_in_a_while() -> None:
+def test_viewers_get_the_offline_reply_only_once_in_a_while() -> None:
     async def scene() -> None:
         async with staged() as stage, Client("http://127.0.0.1:9") as nobody:
             handler = _handler(nobody, stage)

@@ -57,7 +57,7 @@ def test_any_text_at_all_is_read(text):
     assert POLL.choice_of(text) in (None, 1, 2, 3)
 
 
-def test_what_the_streamer_tells_is_read():
+def test_a_poll_from_the_streamer_is_parsed():
     told = {
         "id": "p1",
         "state": "decided",

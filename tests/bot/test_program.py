@@ -48,7 +48,7 @@ async def chat_of(real: RealStage) -> str:
     return status.chat.state.value if status.chat is not None else ""
 
 
-def test_a_line_of_twitchs_chat_is_dreamt() -> None:
+def test_a_twitch_chat_line_becomes_a_request() -> None:
     async def scene() -> None:
         async with staged(token="open sesame") as stage, irc_standin() as irc:
             task = asyncio.create_task(serve(bot_settings(stage.real.server.url, irc.url, "open sesame")))
@@ -119,7 +119,7 @@ def test_a_chat_that_ends_ends_the_bot() -> None:
     play(scene)
 
 
-def test_who_asked_in_chat_is_told_when_another_network_dreams_something_else() -> None:
+def test_the_bot_announces_once_that_a_network_change_replaces_a_request() -> None:
     async def scene() -> None:
         async with staged() as stage:
             chat = Chat()

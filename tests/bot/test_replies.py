@@ -86,7 +86,7 @@ def test_subjects_are_said_where_the_layout_puts_them(layout: str, labels: list[
         (7300, "in about 2 hours"),
     ],
 )
-def test_waits_are_told_as_people_tell_them(seconds: float | None, said: str) -> None:
+def test_waits_are_given_in_everyday_words(seconds: float | None, said: str) -> None:
     assert replies().wait(seconds) == said
 
 
@@ -106,7 +106,7 @@ def test_the_longest_refusal_fits_into_a_chat_message() -> None:
         assert len(template.format(what=longest, count=1000, near=near, user="u" * 25, prefix="!")) < MAX_REPLY
 
 
-def test_positions_are_told_as_people_tell_them() -> None:
+def test_positions_are_given_in_everyday_words() -> None:
     say = replies(places=["als Nächstes", "als Zweites"], place_far=["auf Platz {n}"])
     assert [say.place(position) for position in (1, 2, 3, 40)] == ["als Nächstes", "als Zweites", "auf Platz 3", "auf Platz 40"]
     assert [replies().place(position) for position in (1, 3, 14)] == ["next", "third", "number 14 in line"]

@@ -161,7 +161,7 @@ def test_it_speaks_faster_where_it_moderates(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs("a reply is lost", "Twitch dropped a reply")
-def test_replies_survive_hiccups_and_their_loss_is_told(tmp_path: Path) -> None:
+def test_replies_survive_hiccups_and_lost_ones_are_logged(tmp_path: Path) -> None:
     messages = "POST /helix/chat/messages"
 
     async def scene() -> None:
@@ -368,7 +368,7 @@ def test_a_refresh_that_is_refused_means_a_login(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs("needs login", "no login for dreambot yet")
-def test_a_wrong_client_id_is_told_and_not_asked_for_too_often(tmp_path: Path) -> None:
+def test_a_wrong_client_id_is_reported_and_not_retried_too_often(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, logins=(), client_id="someother") as stage:
             await stage.until(lambda: "check twitch.client_id" in stage.adapter.state().detail)
@@ -398,7 +398,7 @@ def test_a_wrong_secret_is_no_reason_to_forget_a_login(tmp_path: Path, secret: s
 
 
 @pytest.mark.logs("could be read by others")
-def test_a_damaged_token_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_token_file_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "tokens.json").write_text("{")
     (tmp_path / "tokens.json").chmod(0o644)
 
@@ -576,7 +576,7 @@ def test_trouble_with_rewards_leaves_the_chat_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs("needs login")
-def test_the_streamer_logs_in_for_rewards_while_the_chat_goes_on(tmp_path: Path) -> None:
+def test_the_streamer_logs_in_for_rewards_while_the_chat_continues(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, rewards=(TITLE,)) as stage:
             await stage.connected()
@@ -615,7 +615,7 @@ def test_one_account_for_chat_and_rewards(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs("needs login")
-def test_a_check_tells_who_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_reports_who_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def told(**config: Any) -> list[tuple[bool, str]]:
         return list(findings(TwitchConfig.model_validate(config)))
 

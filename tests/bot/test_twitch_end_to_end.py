@@ -124,7 +124,7 @@ async def ready(show: Show, *types: str) -> None:
     await show.until(lambda: all(show.twitch.hears(type_) for type_ in (CHAT, *types)), "connected")
 
 
-def test_a_wish_is_answered_with_place_and_wait_and_comes_on_air(tmp_path: Path) -> None:
+def test_a_request_is_answered_with_place_and_wait_then_shown_on_air(tmp_path: Path) -> None:
     async def scene() -> None:
         async with showing(tmp_path) as show:
             await ready(show)
@@ -256,7 +256,7 @@ def test_one_account_for_both(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs("no connection for", "may need a login", "needs login")
-def test_a_revocation_is_told_on_the_status(tmp_path: Path) -> None:
+def test_a_revoked_login_is_shown_in_the_status(tmp_path: Path) -> None:
     async def scene() -> None:
         async with showing(tmp_path) as show:
             await ready(show)

@@ -150,7 +150,7 @@ def test_when_its_time_is_over_there_the_votes_stay(tmp_path: Path) -> None:
     play(scene)
 
 
-def test_a_bot_that_was_started_anew_goes_on_with_it(tmp_path: Path) -> None:
+def test_a_restarted_bot_continues_the_running_twitch_poll(tmp_path: Path) -> None:
     async def scene() -> None:
         async with showing(tmp_path) as show:
             show.twitch.polls.append(PollKept("p1", TITLE, {"castle": 2, "pizza": 1}, 58))
@@ -237,7 +237,7 @@ POLL = Poll("p", "open", CHOICES, 60.0, "mod", None, False)
 
 
 @pytest.mark.logs("needs login", CANNOT)
-def test_with_two_accounts_the_channels_is_asked_to_log_in_and_the_chat_goes_on_meanwhile(tmp_path: Path) -> None:
+def test_with_two_accounts_polls_need_a_streamer_login_and_the_chat_does_not(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, polls=True) as stage:
             await stage.connected()

@@ -255,7 +255,7 @@ def test_a_login_that_holds_while_subscriptions_are_revoked_does_not_spin(tmp_pa
     play(scene)
 
 
-def test_a_ban_does_not_spin_and_is_told(tmp_path: Path) -> None:
+def test_a_ban_is_reported_without_rapid_retries(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, timings=CALM) as stage:
             await stage.connected()
@@ -289,7 +289,7 @@ def test_nothing_is_lost_in_a_move(tmp_path: Path) -> None:
 
 
 @pytest.mark.logs("a reply is lost")
-def test_what_cannot_be_said_while_away_is_told_and_does_not_block(tmp_path: Path) -> None:
+def test_a_reply_lost_while_disconnected_is_logged_and_does_not_block(tmp_path: Path) -> None:
     async def scene() -> None:
         async with staged(tmp_path, timings=CALM) as stage:
             await stage.connected()

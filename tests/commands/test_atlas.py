@@ -74,7 +74,7 @@ def test_what_is_there_is_not_made_again_and_the_same_call_gives_the_same(tmp_pa
 
 
 @pytest.mark.torch
-def test_a_killed_one_goes_on_with_what_is_missing(tmp_path: Path) -> None:
+def test_a_killed_atlas_continues_with_the_missing_classes(tmp_path: Path) -> None:
     names = ["goldfish", "umbrella", "pizza", "lion", "orange", "candle"]
     slow = ["--iterations", "40", *names]
     command = [sys.executable, "-m", "streamer", "atlas", "-o", str(tmp_path), *FAST, *slow]
@@ -132,7 +132,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
-def test_a_disk_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     answer = call(tmp_path / "file", "goldfish")
     assert answer.exit_code == 2
@@ -151,7 +151,7 @@ def test_a_disk_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
         (["--network", "vgg61"], "'network.name' is vgg61"),
     ],
 )
-def test_mistakes_are_told_before_a_network_is_loaded(
+def test_mistakes_are_reported_before_a_network_is_loaded(
     tmp_path: Path, words: list[str], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamer.commands.atlas.StillDream", lambda config: pytest.fail("loaded"))
@@ -162,7 +162,7 @@ def test_mistakes_are_told_before_a_network_is_loaded(
 
 
 @pytest.mark.torch
-def test_what_the_network_does_not_know_is_told(tmp_path: Path) -> None:
+def test_a_class_the_network_does_not_know_is_refused(tmp_path: Path) -> None:
     answer = call(tmp_path, "volcano")
     assert answer.exit_code == 2
     assert "bundled knows nothing of 'volcano'" in answer.output

@@ -47,7 +47,7 @@ def test_a_folder_takes_every_kind_that_can_be_read(photos: Path, tmp_path: Path
     ]
 
 
-def test_what_is_left_out_of_folders_is_told_once_for_each(photos: Path) -> None:
+def test_files_left_out_are_reported_once_for_each_folder(photos: Path) -> None:
     (photos / "c.cr2").touch()
     assert left_out([photos, photos / "a.png", photos / "more", photos]) == (
         f"passed over in '{photos}': c.cr2 (kinds that cannot be read), 1 folder, 1 other file",

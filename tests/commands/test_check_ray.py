@@ -97,7 +97,7 @@ def test_the_stream(overrides: tuple[str, ...], found: LinkFigures, level: Level
     assert told.text.startswith("up to 10 keyframes of 640x360 a second take about 55.3 Mbit/s uncompressed, ")
 
 
-def test_a_slow_link_is_told_by_what_it_carries() -> None:
+def test_a_slow_link_is_reported_with_the_rate_it_carries() -> None:
     """10 pictures a second take 55.3 Mbit/s: 20 Mbit/s carry 3.6, and a part of that is left for other traffic."""
     told = look_at_stream(node(), link(20), config("canvas.width=640", "dream.keyframe_s=0.1", "renderer.compress=none"))
     assert "10.0.0.2 can send 2.5 a second uncompressed" in told.text

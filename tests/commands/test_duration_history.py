@@ -73,7 +73,7 @@ def test_the_oldest_are_forgotten(past: DurationHistory) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": "soon"}', '{"a": -1.0}', "\0"])
-def test_a_broken_file_says_nothing_and_is_written_anew(content: str, tmp_path: Path) -> None:
+def test_a_broken_file_gives_no_duration_and_is_overwritten(content: str, tmp_path: Path) -> None:
     file = tmp_path / "estimates.json"
     file.write_text(content)
     past = DurationHistory(file)

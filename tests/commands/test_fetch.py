@@ -47,7 +47,7 @@ def test_from_a_mirror_by_its_folder_or_by_the_file(host: FakeHost, cache: Path)
     assert host.asked == [None]
 
 
-def test_what_broke_off_is_gone_on_with(host: FakeHost, cache: Path) -> None:
+def test_an_interrupted_download_is_resumed(host: FakeHost, cache: Path) -> None:
     host.status = 503
     cache.mkdir(parents=True)
     (cache / f"{NAME}.part").write_bytes(BODY[:1000])
@@ -68,7 +68,7 @@ def test_another_file_is_not_kept(host: FakeHost, cache: Path) -> None:
     assert list(cache.iterdir()) == []
 
 
-def test_nobody_there_is_told_in_one_line(cache: Path) -> None:
+def test_an_absent_server_is_reported_in_one_line(cache: Path) -> None:
     answer = fetch("vgg16", "--from", f"http://127.0.0.1:9/{NAME}")
     assert answer.exit_code == 1
     (line,) = answer.stderr.splitlines()

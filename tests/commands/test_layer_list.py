@@ -47,7 +47,7 @@ def test_what_would_be_understood():
         ("", "resnet", "there is no network 'resnet'; there are vgg16, squeezenet1_1"),
     ],
 )
-def test_mistakes_are_told(word, network, says):
+def test_mistakes_are_explained(word, network, says):
     with pytest.raises(CommandError) as error:
         listed(word, network)
     assert str(error.value).startswith(says)

@@ -140,7 +140,7 @@ def test_a_node_that_is_gone_costs_only_what_it_was_at(
     assert files(tmp_path / "there" / "pictures") == files(tmp_path / "here" / "pictures")
 
 
-def test_a_class_that_fails_three_times_is_told_and_the_others_are_made(
+def test_a_class_that_fails_three_times_is_reported_and_the_others_are_rendered(
     far: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamer.commands.on_ray.node.dream_whole", ray_tasks.fail_on_umbrellas)
@@ -207,7 +207,7 @@ def test_pictures_strips_and_their_films_are_the_same(
         pytest.param("a", ["--video", "in.mp4", "--class", "goldfish", "--iterations", "1", "--seed", "3"], id="film"),
     ],
 )
-def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
+def test_work_stopped_on_the_cluster_resumes_there_with_the_same_pictures(
     name: str,
     words: list[str],
     far: list[str],
@@ -239,7 +239,7 @@ def test_what_is_stopped_there_goes_on_there_to_the_same_pictures(
     assert files(output) == files(tmp_path / "here" / name)
 
 
-def test_a_journal_is_dreamt_again_there(far: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_is_replayed_on_the_cluster(far: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lived = Lived(tmp_path / "journals", [(1002.0, scene(0, "goldfish")), (1005.0, Stop())])
     monkeypatch.setattr("streamer.commands.on_ray.remote_replay.ONCE", 5)
     for where, more in (("here", []), ("there", far)):

@@ -101,12 +101,12 @@ def test_files_by_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert received(sent) == {"bundled": there / sent[0].file}
 
 
-def test_a_file_that_is_none_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_missing_weights_file_is_reported_before_anything_is_sent(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="there is no such file"):
         weights(settings(name="bundled", weights=str(tmp_path / "none.safetensors")), CREW)
 
 
-def test_a_node_is_told_no_file_no_address_and_nothing_secret(tmp_path: Path) -> None:
+def test_a_node_is_sent_no_file_paths_no_addresses_and_no_secrets(tmp_path: Path) -> None:
     source = {"kind": "camera", "path": "rtsp://ann:secret@camera/1", "mix": 0.6}
     told = {"web": {"token": "a secret of some length"}, "network": {"weights": str(tmp_path)}, "source": source}
     sent = dream_settings(Config.model_validate_json(json.dumps(told)), "cpu")

@@ -93,7 +93,7 @@ class Known:
         return self._stretch
 
 
-def test_items_come_in_stretches_and_can_be_gone_on_with_between_them() -> None:
+def test_items_come_in_stretches_and_can_be_resumed_between_them() -> None:
     asked: list[tuple[bytes | None, int]] = []
 
     def ask(state: bytes | None, count: int) -> Known | None:
@@ -144,7 +144,7 @@ def test_what_a_task_gets(call: RayCall, device: str, nodes: tuple[Node, ...], s
     assert share_of(call, config, nodes, 0.25, lambda line: pytest.fail(line)) == share
 
 
-def test_fewer_threads_than_here_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_threads_than_here_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamer.commands.on_ray.node_pool.threads", lambda: 16)
     told: list[str] = []
     assert share_of(RayCall("x"), Config(), (CPU,), 0.25, told.append) == TaskResources(4, 0.0)

@@ -52,7 +52,7 @@ def test_nothing_imports_ray_without_being_asked_to(tmp_path: Path) -> None:
         (["--ray", "{address}", "--ray-segment", "9"], "--ray-segment goes with a film, not with a picture"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(words: list[str], says: str, ray_address: str, tmp_path: Path) -> None:  # noqa: F811
+def test_an_impossible_call_is_refused_in_one_line(words: list[str], says: str, ray_address: str, tmp_path: Path) -> None:  # noqa: F811
     answer = render("--class", "goldfish", "-o", tmp_path / "a.png", *(word.format(address=ray_address) for word in words))
     assert answer.exit_code == 2, answer.output
     assert says in answer.stderr.splitlines()[-1]

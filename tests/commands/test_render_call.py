@@ -218,7 +218,7 @@ def test_a_wrong_value_ends_with_2_and_one_line(words: list[str], says: str, ren
     assert not renders.kinds
 
 
-def test_an_old_call_on_a_folder_called_pictures_is_told_what_happens(renders: Renders) -> None:
+def test_an_old_pictures_call_gets_a_hint_where_a_folder_has_that_name(renders: Renders) -> None:
     assert render("pictures", "--class", "goldfish").stderr == ""
     Path("pictures").mkdir()
     answer = render("pictures", "--class", "goldfish")

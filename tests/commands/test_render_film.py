@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_pictures_and_a_part_will_do(tmp_path: Path
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_smaller_dream_lies_on_a_picture_that_stays_sharp(tmp_path: Path) -> None:
+def test_a_smaller_dream_is_laid_over_a_picture_that_stays_sharp(tmp_path: Path) -> None:
     checks = np.kron(np.indices((20, 30)).sum(0) % 2, np.ones((4, 4)))[..., None].repeat(3, 2) * 40 + 100
     with av.open(str(tmp_path / "in.mkv"), "w") as container:
         stream = container.add_stream("ffv1", rate=5)
@@ -90,7 +90,7 @@ def test_a_smaller_dream_lies_on_a_picture_that_stays_sharp(tmp_path: Path) -> N
     assert np.corrcoef(image.ravel(), checks.ravel())[0, 1] > 0.9
 
 
-def test_pictures_that_flash_are_told_of(tmp_path: Path) -> None:
+def test_flashing_pictures_are_reported(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "in.mkv"), "w") as container:
         stream = container.add_stream("ffv1", rate=20)
         stream.width, stream.height, stream.pix_fmt = 64, 36, "bgr0"
@@ -104,7 +104,7 @@ def test_pictures_that_flash_are_told_of(tmp_path: Path) -> None:
     assert "of 30 pictures were held back because they flash" in answer.stderr
 
 
-def test_a_film_that_was_not_copied_to_its_end_is_told_of(tmp_path: Path) -> None:
+def test_a_film_that_was_not_copied_to_its_end_is_reported(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
     with av.open(str(whole), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=5)
@@ -182,7 +182,7 @@ def test_pictures_that_cannot_be_decoded_are_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.png", "out.jpg", "out"])
-def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
+def test_an_unwritable_output_is_reported_before_anything_is_rendered(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = clicking(tmp_path / "in.mp4", "aac", seconds=0.4)
@@ -241,7 +241,7 @@ def test_colours_leave_as_they_came(tmp_path: Path) -> None:
     assert seen(images[-1]) == pytest.approx(np.array(QUAD), abs=4)
 
 
-def test_hdr_is_dreamt_upon_as_sdr_and_a_line_says_so(tmp_path: Path) -> None:
+def test_hdr_is_tone_mapped_to_sdr_and_reported_in_one_line(tmp_path: Path) -> None:
     tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": HLG}
     values = hlg(linear(patches()) @ BT2020_FROM_BT709.T * 203)
     source = write(tmp_path / "in.mkv", values, "yuv420p10le", BT2020, tags=tags)

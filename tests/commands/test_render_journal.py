@@ -159,7 +159,7 @@ def test_a_run_comes_out_with_the_same_pixels(replay: Callable[..., tuple[np.nda
     assert int(found[2]) >= 6
 
 
-def test_a_part_of_it_may_be_had_exactly(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
+def test_a_part_of_a_run_can_be_rendered_exactly(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
     part, said = replay("--from", "+5", "--to", "+7", "--exact")
     assert len(part) == 21
     assert "have the same pixels" in said
@@ -175,7 +175,7 @@ def test_a_part_after_a_lead_is_alike(replay: Callable[..., tuple[np.ndarray, st
     assert "similar, not identical: it starts with what was on air" in said
 
 
-def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
+def test_an_unwritable_output_is_reported_before_anything_is_rendered(
     journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamer.commands.render_journal.OfflineDream", lambda config: pytest.fail("it dreams"))
@@ -192,7 +192,7 @@ def test_it_comes_larger(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
     assert "the canvas has another size" in said
     detail = np.abs(np.diff(frames[-1].astype(int), axis=1)).mean()
     small, _ = replay("--size", "192x108", "--to", "+4", "--set", "canvas.width=64")
-    assert detail > 1.1 * np.abs(np.diff(small[-1].astype(int), axis=1)).mean(), "dreamt larger, not blown up"
+    assert detail > 1.1 * np.abs(np.diff(small[-1].astype(int), axis=1)).mean(), "rendered larger, not scaled up"
 
 
 def test_captions_are_drawn_as_they_were(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
@@ -202,12 +202,12 @@ def test_captions_are_drawn_as_they_were(replay: Callable[..., tuple[np.ndarray,
     assert not np.array_equal(without[-1], captioned[-1])
 
 
-def test_other_settings_are_told(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
+def test_other_settings_are_reported(replay: Callable[..., tuple[np.ndarray, str]]) -> None:
     _, said = replay("--to", "+3", "--set", "zoom.speed=1.5", "--seed", "9")
     assert "similar, not identical: another seed; other settings of zoom" in said
 
 
-def test_what_was_dreamt_when_is_listed(journal: Path) -> None:
+def test_a_journal_lists_scenes_with_their_times(journal: Path) -> None:
     answer = CliRunner().invoke(app, ["journal", str(journal)])
     first, goldfish, pizza = answer.output.splitlines()
     assert first.startswith(f"{journal}: from ")
@@ -244,7 +244,7 @@ def test_a_wrong_call_ends_with_2_and_one_line(
     assert not list(tmp_path.iterdir()), "nothing half-made is left"
 
 
-def test_a_run_by_several_networks_that_auto_chose_is_dreamt_again_by_the_same() -> None:
+def test_a_replay_uses_the_same_networks_that_auto_chose() -> None:
     begun = DreamStarted("squeezenet1_1_caffe + bundled", "cpu", 1, (36, 64), False)
     now = datetime.datetime.now(datetime.UTC)
     past_run = RecordedRun(

@@ -43,7 +43,7 @@ def render(tmp_path: Path) -> Callable[..., Path]:
     return render
 
 
-def test_a_picture_is_dreamt_at_its_own_size(render: Callable[..., Path], photo: Path) -> None:
+def test_a_picture_is_rendered_at_its_own_size(render: Callable[..., Path], photo: Path) -> None:
     wanted = ("--image", photo, "--class", "goldfish + umbrella", "--iterations", "3", "--seed")
     first, again, other = (
         np.asarray(Image.open(render(name, *wanted, seed))) for name, seed in (("a.png", "1"), ("b.png", "1"), ("c.png", "2"))
@@ -54,7 +54,7 @@ def test_a_picture_is_dreamt_at_its_own_size(render: Callable[..., Path], photo:
     assert 1 < np.abs(first.astype(float) - np.asarray(Image.open(photo))).mean() < 60
 
 
-def test_layers_and_guides_are_dreamt_at_any_size(render: Callable[..., Path], photo: Path) -> None:
+def test_layers_and_guides_are_rendered_at_any_size(render: Callable[..., Path], photo: Path) -> None:
     with Image.open(render("a.jpg", photo, "--layer", "conv3_2:1-4", "--iterations", "2", "--size", "64x40")) as image:
         assert (image.size, image.format) == ((64, 40), "JPEG")
     render("b.png", photo, "--guide", photo, "--layer", "relu3_2", "--octaves", "2", "--iterations", "2")
@@ -98,7 +98,7 @@ def test_a_dream_needs_no_picture(render: Callable[..., Path]) -> None:
         assert image.size == (64, 36)
 
 
-def test_many_pictures_are_dreamt_and_a_broken_one_is_told_of(photo: Path, tmp_path: Path) -> None:
+def test_many_pictures_are_rendered_and_a_broken_one_is_reported(photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
     photo.rename(folder / "b.jpg")
@@ -133,7 +133,7 @@ def test_a_picture_becomes_a_picture_where_nothing_else_is_said(
     assert answer.stdout.startswith("dream.png (seed ")
 
 
-def test_one_that_does_not_fit_keeps_no_others_from_being_dreamt(
+def test_a_picture_too_large_for_memory_does_not_stop_the_others(
     photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = tmp_path / "large.png"

@@ -115,7 +115,7 @@ def test_a_wrong_call_ends_with_2_and_one_line(
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a.png", "a"])
-def test_an_output_that_cannot_be_written_is_found_out_before_anything_is_dreamt(
+def test_an_unwritable_output_is_reported_before_anything_is_rendered(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scripts, "OfflineDream", lambda config: pytest.fail("it dreams"))

@@ -82,7 +82,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("name", "words"), KINDS)
-def test_what_is_stopped_goes_on_to_the_same_pictures(
+def test_a_stopped_render_resumes_with_the_same_pictures(
     name: str,
     words: list[str],
     tmp_path: Path,
@@ -116,7 +116,7 @@ def test_what_is_stopped_goes_on_to_the_same_pictures(
     assert [path.name for path in stopped.parent.iterdir()] == [name]
 
 
-def test_what_is_killed_between_two_saves_goes_on_from_the_last(
+def test_a_render_killed_between_two_saves_resumes_from_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: Callable[[Callable[[ResumableWork, int], None]], None]
 ) -> None:
     monkeypatch.setattr(mp4, "PIECE_FRAMES", (1, 4))
@@ -139,7 +139,7 @@ def test_what_is_killed_between_two_saves_goes_on_from_the_last(
     assert output.read_bytes() == whole
 
 
-def test_what_was_begun_is_neither_lost_nor_mixed_with_others(
+def test_unfinished_work_is_neither_lost_nor_mixed_with_other_work(
     tmp_path: Path, looks: Callable[[Callable[[ResumableWork, int], None]], None]
 ) -> None:
     output = tmp_path / "a.png"

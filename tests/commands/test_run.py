@@ -83,7 +83,7 @@ def test_a_terminal_is_there_or_not() -> None:
     assert done.returncode == 0, "a session of its own has no terminal"
 
 
-def test_only_the_chats_settings_are_told_to_the_bot() -> None:
+def test_only_settings_of_the_chat_are_passed_on_to_the_bot() -> None:
     told = []
 
     class Bot:

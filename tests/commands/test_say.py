@@ -52,7 +52,7 @@ def test_a_line_with_or_without_the_command_asks_for_the_same(line: str) -> None
 
 
 @pytest.mark.parametrize("line", ["!layer fire5", " !LAYER  fire5 "])
-def test_a_layer_is_a_moderators_wish(line: str) -> None:
+def test_a_layer_is_a_moderators_request(line: str) -> None:
     assert wish(line) == ChatRequest("layer fire5", "moderator")
 
 
@@ -76,7 +76,7 @@ def test_a_line_that_asks_for_nothing_is_refused(line: str) -> None:
         (1, 7200.0, "read 'vulcano' as volcano", "volcano + bubble: next, in about 2.0 h (read 'vulcano' as volcano)"),
     ],
 )
-def test_what_was_accepted_is_told_humanly(streamer: Streamer, position: int, eta_s: float, note: str, says: str) -> None:
+def test_an_accepted_request_is_shown_plainly(streamer: Streamer, position: int, eta_s: float, note: str, says: str) -> None:
     targets = [{"label": "volcano"}, {"label": "bubble"}]
     streamer.answers(201, id=7, position=position, eta_s=eta_s, targets=targets, **({"note": note} if note else {}))
     assert say(streamer.url, "ann", "volcano + bubble") == says
@@ -91,7 +91,7 @@ def test_the_token_goes_along(streamer: Streamer) -> None:
     assert streamer.heard[0][1]["Authorization"] == "Bearer a secret"
 
 
-def test_a_moderators_wish_says_so(streamer: Streamer) -> None:
+def test_a_moderators_request_sends_the_role(streamer: Streamer) -> None:
     streamer.answers(201, id=7, position=1, eta_s=0, targets=[])
     say(streamer.url, "ann", "layer fire5", role="moderator")
     assert streamer.heard[0][2] == {"user": "ann", "text": "layer fire5", "source": "say", "role": "moderator"}

@@ -103,7 +103,7 @@ def test_files_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names that Windows does not have")
-def test_a_name_that_is_no_text_is_told_on_any_terminal(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_text_is_shown_on_any_terminal(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff\n.mp4")
     (tmp_path / name).write_bytes(write(tmp_path / "a.mp4", [quad((48, 64))]).read_bytes())
     command = [sys.executable, "-m", "streamer", "render", *PLAIN, "--video", name, "-o", name.replace("\n", "2")]

@@ -62,7 +62,7 @@ MADE = {
     "a playlist with a discontinuity": (playlist, 4.0),
     "over the clock's end": (lambda folder: write_clip(folder / "a.ts", 8, begins_s=int(WRAP) - 3, form="mpegts"), 8.0),
     "no sound": (lambda folder: joined(folder / "b.ts", *[write_clip(folder / "a.ts", sound=None)] * 3), 9.0),
-    "sound that is encoded anew": (
+    "sound that is encoded again": (
         lambda folder: joined(folder / "b.ts", *[write_clip(folder / "a.ts", sound="mp2")] * 2),
         6.0,
     ),
@@ -137,7 +137,7 @@ def test_every_picture_is_shown_whatever_is_first_in_the_file(sound_first: bool,
     assert shown == pytest.approx([number / 10 for number in range(10)], abs=1e-6)
 
 
-def test_a_bare_stream_keeps_the_rate_that_it_tells(tmp_path: Path) -> None:
+def test_a_bare_stream_keeps_the_rate_it_declares(tmp_path: Path) -> None:
     film = write_clip(tmp_path / "a.h264", 2, 30, sound=None)
     with closing(FilmReader(str(film))) as reader:
         assert flashes(reader) == pytest.approx([0, 1], abs=1e-3)
