@@ -152,7 +152,7 @@ def kill_and_watch(watch: Watch, url: list[str], kills: int, every_s: float) -> 
     """Run the benchmark once the first keyframe arrives, then end the program."""
     try:
         watch.next(0.0)
-        print(f"first dreamt picture {watch.start_s:.2f} s after the start", flush=True)
+        print(f"first dreamed picture {watch.start_s:.2f} s after the start", flush=True)
         if not kills:
             return
         reader = Reader(url[0] + "live.ts", 25.0)

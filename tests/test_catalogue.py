@@ -36,7 +36,7 @@ def work(tmp_path: Path) -> Work:
     return Work(tmp_path)
 
 
-def test_what_is_like_a_class_is_told_by_the_network(work: Work) -> None:
+def test_classes_like_a_class_come_from_the_network(work: Work) -> None:
     assert work.like("tabby cat") == ["lion", "goldfish", "pizza"]
     assert work.like("lion", 1) == ["tabby cat"]
 
@@ -52,7 +52,7 @@ def test_like_what_only_larger_networks_know_is_what_stands_for_it(work: Work) -
     assert work.like("tiger")[0] == "lion"
 
 
-def test_nothing_is_alike_while_the_network_loads_and_an_unknown_class_is_told(work: Work) -> None:
+def test_no_classes_are_alike_during_loading_and_an_unknown_class_is_refused(work: Work) -> None:
     work.status = RendererStatus()
     assert work.like("tabby cat") == []
     with pytest.raises(Refused, match="there is no class 'n00000001'") as refused:

@@ -65,7 +65,7 @@ def test_where_nobody_listens(scheme):
     assert "ray start --head" in str(told.value)
 
 
-def test_another_version_of_ray_is_told_in_a_line():
+def test_another_version_of_ray_is_reported_in_one_line():
     error = RuntimeError(
         "Version mismatch: The cluster was started with:\n    Ray: 2.52.0\n    Python: 3.12.1\n"
         "This process on node 10.0.0.1 was started with:\n    Ray: 2.60.0\n    Python: 3.11.2\n"
@@ -76,7 +76,7 @@ def test_another_version_of_ray_is_told_in_a_line():
     )
 
 
-def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
+def test_a_refused_token_is_reported_with_where_it_belongs():
     told = cluster._reason(ConnectionError("StatusCode.UNAUTHENTICATED: Invalid token"), "10.0.0.1:6379")
     assert "refuses this program" in told
     assert "RAY_AUTH_MODE=token" in told
@@ -85,7 +85,7 @@ def test_a_token_that_is_not_let_in_is_told_with_where_it_belongs():
     assert told.startswith("the server at 'ray://10.0.0.1:10001' is not the head of a cluster, is overloaded, or refuses ")
 
 
-def test_a_client_for_which_there_is_no_process_is_told_what_may_be_amiss():
+def test_a_client_without_a_process_is_reported_with_a_likely_cause():
     error = ConnectionAbortedError(
         "Initialization failure from server:\nTraceback (most recent call last):\nRuntimeError: no port"
     )

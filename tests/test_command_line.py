@@ -31,7 +31,7 @@ def test_help_names_every_command(runner: CliRunner) -> None:
         assert f" {command} " in answer.stdout
 
 
-def test_the_version_is_told(runner: CliRunner) -> None:
+def test_the_version_is_printed(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["--version"])
     assert answer.exit_code == 0
     assert answer.stdout == f"zoomdream {__version__}\n"
@@ -44,7 +44,7 @@ def test_steps_are_called_iterations(runner: CliRunner) -> None:
     assert "--steps" not in runner.invoke(app, ["render", "--help"], env={"COLUMNS": "200"}).stdout
 
 
-def test_every_mistake_of_a_config_is_told(runner: CliRunner, tmp_path: Path) -> None:
+def test_every_mistake_in_a_config_is_reported(runner: CliRunner, tmp_path: Path) -> None:
     config = tmp_path / "live.yaml"
     config.write_text("video:\n  fps: 0\nvidio: {}\n")
     answer = runner.invoke(app, ["run", str(config), "--set", "zoom.speed=fast"])
@@ -96,7 +96,7 @@ def test_classes_lists_everything(runner: CliRunner) -> None:
     assert lines["goldfish"].rstrip().endswith(" all")
 
 
-def test_classes_tells_what_a_word_would_match(runner: CliRunner) -> None:
+def test_classes_prints_what_a_word_would_match(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["classes", "goldfish + vulcano"])
     assert answer.exit_code == 0
     assert answer.stdout.startswith("'goldfish + vulcano' dreams: goldfish + volcano (")
@@ -152,7 +152,7 @@ def test_check_looks_at_weights_although_others_are_still_to_come(runner: CliRun
     assert f"✗ network   {missing}: there is no such file" in answer.stdout
 
 
-def test_check_tells_the_mistakes_of_a_config(runner: CliRunner) -> None:
+def test_check_reports_the_mistakes_in_a_config(runner: CliRunner) -> None:
     answer = runner.invoke(app, ["check", "--set", "video.fps=0"])
     assert answer.exit_code == 2
     assert "✗ config" in answer.stdout

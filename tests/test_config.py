@@ -425,7 +425,7 @@ def test_outputs_without_a_name_get_one_that_no_other_has(tmp_path):
     assert free_name("null", ("null", "null-2")) == "null-3"
 
 
-def test_outputs_take_the_size_of_the_video_unless_told(tmp_path):
+def test_outputs_take_the_size_of_the_video_unless_they_set_one(tmp_path):
     text = "outputs:\n- {kind: mpegts_udp, url: 'udp://239.1.2.3:5004'}\n- {kind: twitch_ingest, width: 1280, height: 720}"
     udp, twitch = read(tmp_path, text).outputs
     assert (udp.width, udp.height, udp.bitrate_kbps, udp.audio) == (None, None, None, False)

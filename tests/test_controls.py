@@ -65,7 +65,7 @@ def test_a_preset_that_there_is_not_changes_nothing(desk: Desk) -> None:
     assert desk.controls.status().preset == ""
 
 
-def test_what_a_preset_takes_is_told_before(desk: Desk) -> None:
+def test_a_preset_shows_beforehand_what_it_requires(desk: Desk) -> None:
     assert desk.preset("deepdream").switches
     assert not desk.preset("default").switches
     assert desk.preset("ink").at_start == ("canvas.width",)
@@ -137,7 +137,7 @@ def test_what_was_switched_to_stays(desk: Desk) -> None:
     assert desk.reload.target.dream.algorithm == "deepdream", "what it had got to"
 
 
-def test_it_tells_of_osc_and_where_presets_are(desk: Desk) -> None:
+def test_the_status_shows_osc_and_the_preset_folder(desk: Desk) -> None:
     status = desk.controls.status()
     assert status.osc == OscStatus("127.0.0.1:9000")
     assert status.folder == str(desk.folder)

@@ -114,7 +114,7 @@ def test_a_real_link_carries_and_is_cut_and_mended() -> None:
 
 
 @pytest.mark.skipif(bool(LACKING), reason=LACKING)
-def test_a_link_is_gone_with_whoever_made_it() -> None:
+def test_a_link_ends_with_the_process_that_made_it() -> None:
     code = (
         "import os, signal; from tests.acceptance.link import Link; link = Link(); print(link.device, flush=True); "
         "os.kill(os.getpid(), signal.SIGKILL)"
@@ -125,6 +125,6 @@ def test_a_link_is_gone_with_whoever_made_it() -> None:
 
 
 @pytest.mark.skipif(bool(LACKING), reason=LACKING)
-def test_what_cannot_be_made_is_told() -> None:
+def test_a_link_with_a_bad_mtu_is_refused() -> None:
     with pytest.raises(LinkError, match=r"no link could be made: ip link set .* mtu"):
         Link(mtu=1)

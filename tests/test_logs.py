@@ -64,7 +64,7 @@ def test_a_line_that_comes_back_within_a_second_is_counted(stage: Stage) -> None
     assert stage.written.records[2].name == "tests.counted"
 
 
-def test_a_line_that_never_ends_is_told_of_every_ten_seconds(stage: Stage) -> None:
+def test_a_line_repeated_endlessly_is_counted_every_ten_seconds(stage: Stage) -> None:
     stage.say("out of descriptors\nsocket: 7", every_s=0.125, times=281)
     told = "out of descriptors (the same line %d more times in the last 10 s)"
     assert stage.written.lines == ["out of descriptors\nsocket: 7", told % 80, told % 80, told % 80]
@@ -110,7 +110,7 @@ def test_a_wrong_call_does_not_end_in_here(stage: Stage) -> None:
     assert stage.written.records == [record]  # the handler that writes reports the mistake, as usual
 
 
-def test_what_is_counted_is_told_although_nothing_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_lines_are_counted_even_if_nothing_more_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "TOLD_S", 0.05)
     monkeypatch.setattr(logs, "AGAIN_S", 0.04)
     written = Written()
@@ -122,7 +122,7 @@ def test_what_is_counted_is_told_although_nothing_more_is_said(monkeypatch: pyte
     counting.close()
 
 
-def test_the_program_tells_its_counts_at_its_end() -> None:
+def test_the_program_logs_its_counts_when_it_ends() -> None:
     code = """
 import logging
 from streamer.logs import LogSetup, configure_logs

@@ -30,7 +30,7 @@ def test_a_shift_is_found_and_believed() -> None:
     assert flow.trust[15:-15, 15:-15].mean() > 0.97
 
 
-def test_what_lies_on_the_picture_is_carried_along() -> None:
+def test_a_layer_on_the_picture_moves_along_with_it() -> None:
     lying = picture(seed=5).astype(np.float32) - 128
     carried = warp(lying, between(picture(), picture((6.0, -3.0))))
     there = picture((6.0, -3.0), seed=5).astype(np.float32) - 128

@@ -179,7 +179,7 @@ def test_what_is_no_osc_is_ignored_and_counted(stage: Stage, datagram: bytes) ->
     stage.until(lambda: stage.osc.status.heard == 1)
 
 
-def test_a_bundle_is_heeded_whole_up_to_its_most(quiet: Stage) -> None:
+def test_a_bundle_is_applied_up_to_the_message_limit(quiet: Stage) -> None:
     builder = OscBundleBuilder(IMMEDIATELY)
     for number in range(MESSAGES + 3):
         builder.add_content(message("/zoomdream/bump" if number else "/zoomdream/zoom/rotation", *(() if number else (2.0,))))
@@ -222,7 +222,7 @@ def test_a_preset_goes_before_faders_that_have_not_been_heard_yet(quiet: Stage) 
     assert quiet.desk.calls == [("go_over", "ink", None)]
 
 
-def test_a_port_that_is_taken_is_told(quiet: Stage) -> None:
+def test_an_unusable_address_is_refused(quiet: Stage) -> None:
     desk = Desk()
     with pytest.raises(OscError, match=rf"cannot listen for OSC on 127\.0\.0\.1 port {quiet.osc.port}: .*controls\.osc_port"):
         Osc("127.0.0.1", quiet.osc.port, desk, desk.wake)

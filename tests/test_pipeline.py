@@ -225,7 +225,7 @@ def test_the_page_and_the_video_are_there_before_the_network(live: Live) -> None
     live.await_frame(lambda image: image.shape == (36, 64, 3))
 
 
-def test_a_request_made_before_the_network_is_there_waits_and_is_dreamt(live: Live) -> None:
+def test_a_request_made_before_the_network_loads_waits_and_is_dreamed(live: Live) -> None:
     live.pipeline.start()
     assert live.call("api/requests", {"user": "ann", "text": "goldfish"})["position"] == 1
     assert live.renderer.scenes == []
@@ -269,7 +269,7 @@ def test_what_can_be_asked_for_is_what_the_network_knows(live: Live) -> None:
     assert not told[0]["available"]
 
 
-def test_which_network_dreams_is_told_with_what_it_knows(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_status_shows_the_network_and_which_classes_it_knows(live: Live, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "streamer.pipeline")
     live.pipeline.start()
     before = live.call("api/network")
@@ -424,7 +424,7 @@ def test_outputs_come_and_go_while_it_runs(live: Live, tmp_path: Path) -> None:
         assert container.streams.audio
 
 
-def test_an_output_that_fails_is_told_and_the_stream_goes_on(live: Live, config: Config, tmp_path: Path) -> None:
+def test_a_failing_output_is_reported_and_the_stream_continues(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_bytes(b"")
     output = FileOutput(kind="file", name="nowhere", path=tmp_path / "file" / "a.mp4", min_free_mb=0)
@@ -458,7 +458,7 @@ def test_outputs_have_addresses_of_their_own(live: Live) -> None:
     assert told["delivered_bytes"] >= len(data)
 
 
-def test_a_status_tells_the_frame_on_air(live: Live) -> None:
+def test_the_status_shows_the_frame_on_air(live: Live) -> None:
     live.pipeline.start()
     seen: list[int] = []
     live.await_frame(lambda image: seen.append(live.call("api/status")["video"]["frames"]["number"]) or len(seen) > 2)
@@ -487,7 +487,7 @@ def test_a_moderator_can_bump(live: Live) -> None:
     assert (live.renderer.bumps, live.renderer.twists) == (1, 1)
 
 
-def test_running_ends_when_it_is_told_to(live: Live) -> None:
+def test_a_run_ends_when_it_is_asked_to(live: Live) -> None:
     live.pipeline.start()
     stopping = threading.Event()
     stopping.set()
@@ -520,7 +520,7 @@ def test_stopping_leaves_nothing(live: Live, config: Config) -> None:
     RequestQueue(config.queue.path).close()  # the file is not locked
 
 
-def test_a_taken_port_is_told_before_anything_is_dreamt(live: Live, config: Config) -> None:
+def test_a_taken_port_is_reported_before_anything_is_dreamed(live: Live, config: Config) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -532,7 +532,7 @@ def test_a_taken_port_is_told_before_anything_is_dreamt(live: Live, config: Conf
         assert other.stop(WAIT_S)
 
 
-def test_a_queue_in_use_is_told(live: Live, config: Config) -> None:
+def test_a_queue_in_use_is_refused(live: Live, config: Config) -> None:
     with pytest.raises(QueueError, match="is in use by another process"):
         Pipeline(config)
 
@@ -574,7 +574,7 @@ def test_rules_votes_and_chat_go_through(live: Live) -> None:
     assert (told["open"], told["chat"]["state"], told["chat"]["channel"]) == (True, "connected", "ann")
 
 
-def test_a_poll_is_shown_in_the_picture_and_what_wins_is_dreamt(live: Live, config: Config) -> None:
+def test_a_poll_is_shown_in_the_picture_and_its_winner_is_dreamed(live: Live, config: Config) -> None:
     live.pipeline.stop(WAIT_S)
     video = config.video.model_copy(update={"width": 320, "height": 180, "captions": True})
     voting = Live(config.model_copy(update={"video": video}))
@@ -611,14 +611,14 @@ def test_the_camera_is_moved(live: Live) -> None:
     assert live.call("api/status")["motion"] == {"speed": 1.2, "rotation": -1.5}
 
 
-def test_a_blocked_class_that_there_is_not_is_told(live: Live, config: Config, tmp_path: Path) -> None:
+def test_an_unknown_blocked_class_is_refused(live: Live, config: Config, tmp_path: Path) -> None:
     queue = QueueConfig(path=tmp_path / "other.sqlite3", blocked_classes=("volcanno",))
     with pytest.raises(QueueError, match=r"'queue\.blocked_classes' holds 'volcanno'"):
         Pipeline(config.model_copy(update={"queue": queue}))
     RequestQueue(queue.path).close()
 
 
-def test_what_is_dreamt_is_written_down(live: Live, tmp_path: Path) -> None:
+def test_the_dream_is_written_to_the_journal(live: Live, tmp_path: Path) -> None:
     live.pipeline.start()
     live.call("api/requests", {"user": "ann", "text": "goldfish"})
     live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
@@ -641,7 +641,7 @@ def test_what_is_dreamt_is_written_down(live: Live, tmp_path: Path) -> None:
     assert '"note":{"end":true}' in path.read_text().splitlines()[-1]
 
 
-def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
+def test_a_start_resumes_the_dream_its_motion_and_what_was_on_air(
     live: Live, config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -673,7 +673,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
     assert "the dream resumes from " in caplog.text
     before = (tmp_path / "queue.snapshot").read_bytes()
     assert again.pipeline.stop(WAIT_S)
-    assert (tmp_path / "queue.snapshot").read_bytes() == before, "nothing new was dreamt"
+    assert (tmp_path / "queue.snapshot").read_bytes() == before, "nothing new was dreamed"
 
     fresh = Live(config, fresh=True)
     assert fresh.renderer.latest is None
@@ -687,7 +687,7 @@ def test_a_start_goes_on_with_the_dream_the_camera_and_what_was_on_air(
 
 
 @pytest.mark.logs("is damaged: its checksum does not match its contents; the dream starts over, and the file is replaced")
-def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, tmp_path: Path) -> None:
+def test_a_damaged_snapshot_is_ignored_and_replaced(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH)
     live.renderer.await_scene(lambda scene: True)
@@ -708,7 +708,7 @@ def test_a_damaged_snapshot_is_told_of_and_replaced(live: Live, config: Config, 
 
 
 @pytest.mark.logs("a restart would not resume this dream: '")
-def test_where_no_snapshot_can_be_written_the_stream_goes_on_and_says_so(live: Live, config: Config, tmp_path: Path) -> None:
+def test_the_stream_continues_and_reports_that_no_snapshot_can_be_written(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "dream.snapshot"
@@ -733,7 +733,7 @@ def test_without_a_journal_nothing_is_written(live: Live, config: Config, tmp_pa
 
 
 @pytest.mark.logs("no journal can be created in")
-def test_a_stream_goes_on_where_no_journal_can_be_kept(live: Live, config: Config, tmp_path: Path) -> None:
+def test_the_stream_continues_if_no_journal_can_be_written(live: Live, config: Config, tmp_path: Path) -> None:
     live.pipeline.stop(WAIT_S)
     (tmp_path / "file").write_text("")
     other = Live(config.model_copy(update={"journal": JournalConfig(folder=tmp_path / "file")}))
@@ -895,7 +895,7 @@ class HandLadder(LoadShedder):
 
 
 @pytest.mark.logs("given up, because other programs use the machine")
-def test_what_is_given_up_is_done_without_told_and_taken_back(
+def test_features_given_up_are_left_out_reported_and_restored(
     config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pipeline, "Renderer", HandRenderer)

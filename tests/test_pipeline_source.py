@@ -69,7 +69,7 @@ def seen(image: np.ndarray, left: int, right: int) -> bool:
 
 
 @pytest.mark.logs("retrying. The dream continues", "reading the source failed")
-def test_a_camera_that_is_lost_goes_on_dreaming_and_is_told_everywhere(live: Live, camera: FakeCamera) -> None:
+def test_a_lost_camera_is_reported_and_its_last_picture_stays_in_use(live: Live, camera: FakeCamera) -> None:
     live.pipeline.start()
     live.renderer.load(GOLDFISH, UMBRELLA, PIZZA)
     live.renderer.await_scene(lambda scene: True)

@@ -81,7 +81,7 @@ def journal(folder: Path) -> RecordedRun:
     return read_journal(path)
 
 
-def test_each_beat_moves_the_zoom_and_the_journal_tells_when(made: Callable[..., Live], song: Path, tmp_path: Path) -> None:
+def test_each_beat_moves_the_zoom_and_the_journal_records_when(made: Callable[..., Live], song: Path, tmp_path: Path) -> None:
     live = made(song)
     watch(live, lambda: beats(live) >= 5)
     assert live.call("api/status")["sound"]["beats"] >= 5
@@ -148,7 +148,7 @@ def test_it_is_switched_while_the_stream_runs(song: Path, tmp_path: Path, monkey
 
 
 @pytest.mark.logs("audio.react is on, but there is nothing to react to: audio.source is silence")
-def test_a_sound_that_is_silence_by_its_settings_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sound_configured_as_silence_has_no_beats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "Renderer", HandRenderer)
     live = Reloading(tmp_path, "audio: {react: {enabled: true}}\nvideo: {captions: false}\n")
     dream(live)

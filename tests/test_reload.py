@@ -98,7 +98,7 @@ def test_what_the_command_line_says_is_laid_over_each_time(tmp_path: Path) -> No
     assert stage.reload.config.zoom.speed == 2
 
 
-def test_a_mistake_leaves_everything_and_is_told_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mistake_changes_nothing_and_is_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     text = "zoom: {speed: fast, rotation: 3}\nvideo: {fsp: 3}\n"
     mistakes = stage.mistakes(text)
     assert mistakes == (
@@ -128,7 +128,7 @@ def test_those_who_go_by_it_may_refuse(stage: Stage, caplog: pytest.LogCaptureFi
     assert "queue.blocked_classes" in stage.reload.reload().changed
 
 
-def test_a_file_that_is_gone_leaves_everything_and_is_told_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_file_changes_nothing_and_is_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.file.unlink()
     for _ in range(3):
         with pytest.raises(ConfigGone):

@@ -90,7 +90,9 @@ def test_what_is_as_in_the_file_is_no_change(stage: Stage) -> None:
         ({"zoom.speed": float("nan")}, ("'zoom.speed' is NaN",)),
     ],
 )
-def test_mistakes_change_nothing_and_are_all_told(stage: Stage, values: dict[str, object], mistakes: tuple[str, ...]) -> None:
+def test_mistakes_change_nothing_and_are_all_reported(
+    stage: Stage, values: dict[str, object], mistakes: tuple[str, ...]
+) -> None:
     with pytest.raises(ConfigError) as caught:
         stage.reload.change(values)
     assert len(caught.value.problems) == len(mistakes)
@@ -183,7 +185,7 @@ def test_some_or_all_of_it_is_taken_back(stage: Stage) -> None:
     assert stage.reload.config == stage.reload.file
 
 
-def test_a_run_goes_on_with_what_the_last_one_had_changed(stage: Stage) -> None:
+def test_a_run_resumes_with_the_changes_of_the_last_one(stage: Stage) -> None:
     stage.reload.resume({"zoom.speed": 1.3, "zoom.rotation": 0.25})
     assert stage.reload.desk == {"zoom.speed": 1.3}
     assert stage.reload.config.zoom.speed == 1.3

@@ -176,7 +176,7 @@ def test_without_a_manager_nothing_happens(address: str, caplog: pytest.LogCaptu
     assert address in caplog.text
 
 
-def test_a_manager_that_is_gone_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_service_manager_that_is_gone_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     manager, frames = Manager(str(tmp_path / "notify")), Frames()
     frames.runs = True
     service = ServiceNotifier({"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "100000"})
@@ -190,7 +190,7 @@ def test_a_manager_that_is_gone_is_told_of_once(tmp_path: Path, caplog: pytest.L
 
 
 @pytest.mark.torch
-def test_the_program_tells_its_manager(manager: Manager, tmp_path: Path) -> None:
+def test_the_program_notifies_its_manager(manager: Manager, tmp_path: Path) -> None:
     environment = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "8000000"}
     with Stream(tmp_path, [*SMALL_PICTURE, *RESTING], environment=environment) as stream:
         heard = manager.hear(lambda heard: heard.count("WATCHDOG=1") > 3 and "dreaming" in "".join(heard))

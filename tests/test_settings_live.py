@@ -61,7 +61,7 @@ def test_some_settings_of_another_config() -> None:
     assert with_settings_of(Config(), other, ["zoom.speed"]) == Config(zoom=ZoomConfig(speed=1.2))
 
 
-def test_what_the_dream_is_told_lays_over_to_the_same_settings() -> None:
+def test_changes_passed_to_the_dream_give_it_the_same_settings() -> None:
     begun = Config(dream=DreamConfig(momentum=0.7), canvas=CanvasConfig(width=64))
     now = Config(
         dream=DreamConfig(momentum=0.2, views=(1.0, 2.5), step=4),

@@ -284,7 +284,7 @@ def test_what_goes_wrong_does_not_end_the_watch(file: Path, caplog: pytest.LogCa
     assert "the config could not be read again; the previous settings stay in force" in caplog.text
 
 
-def test_it_ends_soon_and_need_not_have_begun(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watch_stops_quickly_even_if_never_started(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert FileWatch(file, lambda: None).stop(0.0)
     monkeypatch.setattr(settings_watch, "LOOK_S", 2 * PATIENCE_S)
     watched = Watched(file)

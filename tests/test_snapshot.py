@@ -202,7 +202,7 @@ def test_of_another_source_nothing_is_taken(tmp_path: Path, caplog: pytest.LogCa
 
 
 @pytest.mark.logs("cannot be read: Is a directory; the dream starts over", "larger than any snapshot; the dream starts over")
-def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_snapshot_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_resumable(tmp_path, CONFIG) is None
     write(tmp_path / "a", pack(SNAPSHOT))
     monkeypatch.setattr(files, "MOST_BYTES", 1000)
@@ -220,7 +220,7 @@ def test_it_is_written_soon_each_minute_and_at_the_end(tmp_path: Path) -> None:
         return path.exists()
 
     taken.reverse()
-    assert not written_after(100.0), "nothing is dreamt yet"
+    assert not written_after(100.0), "nothing is dreamed yet"
     taken.reverse()
     assert not written_after(1.0)
     assert not written_after(FIRST_S - 0.1)
@@ -232,7 +232,7 @@ def test_it_is_written_soon_each_minute_and_at_the_end(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_write_is_logged_once_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock, blocked = HandClock(0.0), tmp_path / "file"
     blocked.write_text("")

@@ -66,7 +66,7 @@ def colour_of(file: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"), np.int16)[SIDE_PX // 2, SIDE_PX // 2]
 
 
-def test_a_subject_that_was_dreamt_alone_for_a_while_gets_a_picture(stream: Callable[..., Stream], tmp_path: Path) -> None:
+def test_a_subject_dreamed_alone_for_a_while_gets_a_picture(stream: Callable[..., Stream], tmp_path: Path) -> None:
     live = stream(after_s=10.0)
     live.dream(scene(1, FOX), 100.0, 105.0, 109.9)
     assert not live.waits
@@ -167,9 +167,7 @@ def test_what_a_killed_program_left_is_removed_and_what_it_finished_is_there(
 
 
 @pytest.mark.logs("cannot be saved in")
-def test_a_folder_that_cannot_be_written_is_told_of_once_and_the_next_is_tried(
-    stream: Callable[..., Stream], tmp_path: Path
-) -> None:
+def test_an_unwritable_folder_is_reported_and_the_next_picture_is_tried(stream: Callable[..., Stream], tmp_path: Path) -> None:
     (tmp_path / "thumbnails").write_text("no folder")
     live = stream(after_s=1.0)
     live.dream(scene(1, FOX), 0.0, 5.0)

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 
-def test_requests_outlive_kill_9_and_are_dreamt_once(tmp_path: Path) -> None:
+def test_requests_survive_kill_9_and_are_dreamed_once(tmp_path: Path) -> None:
     kill9(tmp_path, SMALL, hold_s=1.0, timeout_s=300.0)
 
 
@@ -38,7 +38,7 @@ def test_nobodys_request_is_over_while_the_dream_hangs(tmp_path: Path) -> None:
     assert not missed
 
 
-def test_a_start_goes_on_where_the_last_was_ended_and_is_replayed_from_there(tmp_path: Path) -> None:
+def test_a_start_resumes_where_the_last_run_ended_and_is_replayed_from_there(tmp_path: Path) -> None:
     settings = [*SMALL_PICTURE, *RESTING, "queue.hold_s=60"]
     with Stream(tmp_path, settings) as stream:
         stream.ask("ann", "goldfish")
@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
         assert "ERROR" not in stream.log()
 
 
-def test_the_config_is_heeded_while_it_runs_and_a_replay_tells_so(tmp_path: Path) -> None:
+def test_a_running_stream_reloads_the_config_and_the_replay_shows_it(tmp_path: Path) -> None:
     file, journals = tmp_path / "live.yaml", tmp_path / "journals"
     file.write_text("zoom: {speed: 1.1}\n")
     with Stream(tmp_path, [*SMALL_PICTURE, "seed=3"], config=file) as stream:
@@ -129,7 +129,7 @@ def test_a_taken_port_ends_it_with_2_and_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_network_that_cannot_be_had_ends_it_with_1_and_one_line(tmp_path: Path) -> None:
+def test_an_unreadable_network_ends_the_program_with_1_and_one_line(tmp_path: Path) -> None:
     weights = tmp_path / "broken.safetensors"
     weights.write_bytes(b"broken")
     call = [sys.executable, "-m", "streamer", "run", "--log-level", "error", "--set", "web.port=0"]

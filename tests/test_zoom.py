@@ -42,7 +42,7 @@ def test_motion_can_be_taken_back_and_taken_in_parts():
     assert (parts.log_zoom, parts.rotation) == pytest.approx((there.log_zoom, there.rotation))
 
 
-def test_between_lies_on_the_path_and_goes_on_beyond_it():
+def test_between_stays_on_the_path_and_continues_beyond_it():
     motion = Motion(speed=1.2, rotation=3.0)
     first = Pose(1.0, 0.5)
     second = advance(first, motion, 4.0)

@@ -136,7 +136,9 @@ def test_the_command_line_from_folder_to_file(unpacked: Path, tmp_path: Path, ca
         (["train", "nowhere", "--work", "w", "--member", "a,widths=1-2"], "--member a,widths=1-2: must be a or b"),
     ],
 )
-def test_mistakes_are_told_in_words(call: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes_are_refused_with_a_reason(
+    call: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     main = runpy.run_path(str(TOOL))["main"]
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=f"^train_bundled_net: {says}"):

@@ -118,7 +118,7 @@ def test_content_cross_fades_from_one_keyframe_to_the_next_and_the_scene_with_it
         assert scene is SCENES[int(fraction >= 0.5)]
 
 
-def test_the_zoom_goes_on_into_the_last_keyframe() -> None:
+def test_the_zoom_continues_into_the_last_keyframe() -> None:
     show = ColourInterpolator(SIZE, False)
     scene = photo()
     now_s = 0.0

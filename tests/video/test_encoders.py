@@ -125,7 +125,7 @@ def test_where_the_gpu_has_no_room_the_cpu_encodes(
     assert "80x48 runs on the CPU: out of sessions" in caplog.text
 
 
-def test_when_the_gpu_fails_in_mid_stream_the_cpu_goes_on(
+def test_the_cpu_takes_over_when_the_gpu_fails_mid_stream(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import av

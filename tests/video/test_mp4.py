@@ -68,7 +68,7 @@ def test_whenever_it_is_killed_it_becomes_the_same(times: list[float] | None, do
         assert [time for time, _ in pictures(tmp_path / "a.mp4")] == pytest.approx(times, abs=0.001)
 
 
-def test_what_there_is_can_be_looked_at_and_gone_on_with(tmp_path: Path) -> None:
+def test_an_unfinished_film_can_be_watched_and_continued(tmp_path: Path) -> None:
     movie = writer(tmp_path / "a.mp4", tmp_path / "room", None)
     write(movie, range(6), None)
     state = saved(movie)

@@ -90,7 +90,7 @@ def test_delay_adapts_to_the_interval_and_back() -> None:
     assert 0.1 < playhead.delay_s < 0.3
 
 
-def test_when_the_next_is_late_the_content_holds_and_the_zoom_goes_on() -> None:
+def test_the_content_holds_and_the_zoom_continues_when_a_keyframe_is_late() -> None:
     arrivals = [(k.time_s, k) for k in steady(0.2, 50)]
     samples = show(arrivals, 20)
     held = samples[-100:]

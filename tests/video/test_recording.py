@@ -236,7 +236,9 @@ def test_a_disk_too_full_for_a_picture_leaves_no_file(
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_it_stops_before_the_disk_is_full_and_goes_on_with_some_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_stops_before_the_disk_is_full_and_resumes_with_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     free_mb = 600.0
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, int(free_mb * MB)))
     sink = sink_to(tmp_path / "dream.mp4", min_free_mb=500)
@@ -265,7 +267,7 @@ def test_nothing_is_written_over_and_numbers_go_up(tmp_path: Path) -> None:
     assert (tmp_path / "dream.mp4").read_bytes() == (tmp_path / "dream-7.mp4").read_bytes() == b"mine"
 
 
-def test_the_name_tells_when_it_began(tmp_path: Path) -> None:
+def test_the_name_shows_when_it_started(tmp_path: Path) -> None:
     sink = sink_to(tmp_path / "%Y-%m" / "dream-%d-%H%M%S.mp4", split_s=1.0)
     record(sink, Source(), 20)
     assert sorted(os.listdir(tmp_path / "2026-11")) == ["dream-21-120000-2.mp4", "dream-21-120000.mp4"]
