@@ -38,8 +38,8 @@ if QUICK:
     sys.modules["torch"] = None  # type: ignore[assignment]  # so that tests that need it are skipped
 
 from streamer.dream.device import make_cpu_sums_repeatable, return_freed_memory  # noqa: E402
-from streamer.logs import CHATTY, Counting  # noqa: E402
 from tests import precision  # noqa: E402
+from tests.logging_setup import restored_logging  # noqa: E402
 from tests.patience import PATIENCE_S  # noqa: E402
 from tests.scheduling import FileScheduling, sort_longest_first  # noqa: E402
 
@@ -129,15 +129,8 @@ def _ctrl_c_is_heard() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
     """Undo the logging setup of commands, so that it does not affect the next test."""
-    root, chatty = logging.getLogger(), [logging.getLogger(name) for name in CHATTY]
-    handlers, levels = root.handlers[:], [logger.level for logger in (root, *chatty)]
-    yield
-    for handler in root.handlers:
-        if isinstance(handler, Counting) and handler not in handlers:
-            handler.close()  # otherwise it writes its counts later, to a closed stream
-    root.handlers[:] = handlers
-    for logger, level in zip((root, *chatty), levels, strict=True):
-        logger.setLevel(level)
+    with restored_logging():
+        yield
 
 
 class _Warnings(logging.Handler):

@@ -20,6 +20,7 @@ from streamer.commands import resumable_work
 from streamer.commands.resumable_work import ResumableWork
 from streamer.video.files import mp4
 from streamer.video.files.movie import MovieWriter
+from tests.logging_setup import restored_logging
 from tests.video.test_soundtrack import film as clicking
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -192,7 +193,8 @@ def test_of_many_pictures_those_that_are_there_are_left_alone(
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """Return the last picture of a render that nothing stops: (H, W, 3) uint8."""
     output = tmp_path_factory.mktemp("uninterrupted") / "a.png"
-    assert call("-o", output, "--seed", "3", *SCRIPT).exit_code == 0
+    with restored_logging():
+        assert call("-o", output, "--seed", "3", *SCRIPT).exit_code == 0
     return np.asarray(Image.open(output))
 
 
