@@ -1,6 +1,6 @@
 # make run      the live dream, at http://127.0.0.1:8080      make run ARGS="configs/original_2015.yaml --set zoom.speed=1.1"
 # make quick    the fast tests, in half a minute
-# make test     all tests, side by side                      make test ARGS="tests/test_config.py -k error"      make test JOBS=1
+# make test     all tests, side by side                       make test ARGS="tests/test_config.py -k error"      make test JOBS=1
 # make check    ruff and mypy
 # make docs     the reference of the public modules, in out/reference
 # make bench    a benchmark                                   make bench BENCH=interpolation ARGS=--speed

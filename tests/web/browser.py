@@ -37,7 +37,7 @@ COLOUR = (200, 120, 40)
 def chromium() -> str:
     """Return the path of Chromium; skip the test if there is none.
 
-    The headless shell has no windows and opens a page at a fifth of the browser's cost.
+    The headless shell has no windows and opens a page at half of the browser's cost.
     """
     found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None:
