@@ -1,3 +1,4 @@
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 from streamer.config import Config, DreamConfig
 from streamer.dream.sessions import still as stills
+from streamer.dream.sessions.estimate import kept_per_pixel
 from streamer.dream.sessions.still import Plan, StillDream, octave_sizes, resized, trial_size
 from streamer.messages.scenes import Scene, Target, arrange
 from tests.fakes import tiny_ensemble
@@ -109,6 +111,15 @@ def test_an_estimate_shows_time_and_memory(dream, monkeypatch: pytest.MonkeyPatc
     assert not short.fits
     assert not steps.taken, "no step is taken that could not be afforded"
     assert "10 MB available" in str(short)
+
+
+def test_an_estimate_frees_what_the_network_computed() -> None:
+    (network,), outputs = tiny_ensemble().members, list[weakref.ref[torch.Tensor]]()
+    for layer in network.modules():
+        layer.register_forward_hook(lambda layer, given, output: outputs.append(weakref.ref(output)))
+    assert kept_per_pixel(network) > 0
+    assert outputs
+    assert not [output for output in outputs if output() is not None]
 
 
 def test_more_pixels_and_more_tiles_need_more_memory() -> None:
