@@ -6,6 +6,7 @@ A test that provokes a warning is marked with ``@pytest.mark.logs("text in it", 
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import logging
 import multiprocessing
@@ -70,6 +71,17 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     if WITHOUT_TORCH and isinstance(error, ModuleNotFoundError) and error.name == "torch":
         report.outcome, report.longrepr = "skipped", (report.nodeid, 0, "Skipped: imports torch")
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector away from modules and collected tests: each full search passes over a million objects."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
