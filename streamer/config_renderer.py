@@ -52,3 +52,10 @@ class RendererConfig(Section):
         "cluster has one again. none: don't start without it; if it is lost later, wait for it while the video zooms into the "
         "last picture.",
     )
+    spare: bool = Field(
+        default=True,
+        description="Whether a second, prepared process waits to replace the one that dreams, so that a failure stops the "
+        "dream for a fraction of a second only. false saves its memory on a small machine: after a failure the dream stops for "
+        "some seconds, until a new process has loaded, while the video continues. Without it, the fastest way to compute is "
+        "not measured either (docs/networks.md).",
+    )

@@ -23,7 +23,7 @@ from streamer.messages.renderer_status import RendererStatus
 from streamer.messages.scenes import Region, Scene, Target
 from streamer.messages.status import FrameCounters, StatusSnapshot
 from streamer.service_notifier import ServiceNotifier, line
-from tests.acceptance.stream import RESTING, SMALL_PICTURE, Stream
+from tests.acceptance.stream import RESTING, SMALL_PICTURE, WITHOUT_SPARE, Stream
 from tests.conftest import BUSY
 from tests.patience import PATIENCE_S, until
 
@@ -190,9 +190,10 @@ def test_a_service_manager_that_is_gone_is_logged_once(tmp_path: Path, caplog: p
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("manager", ["abstract"], indirect=True)
 def test_the_program_notifies_its_manager(manager: Manager, tmp_path: Path) -> None:
     environment = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "8000000"}
-    with Stream(tmp_path, [*SMALL_PICTURE, *RESTING], environment=environment) as stream:
+    with Stream(tmp_path, [*SMALL_PICTURE, *RESTING, *WITHOUT_SPARE], environment=environment) as stream:
         heard = manager.hear(lambda heard: heard.count("WATCHDOG=1") > 3 and "dreaming" in "".join(heard))
         assert heard[0] == "READY=1"
         assert re.search(

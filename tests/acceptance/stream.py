@@ -31,6 +31,8 @@ SMALL_DREAM = ("canvas.width=160", "dream.steps_per_keyframe=1", "dream.keyframe
 SMALL_PICTURE = ("canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu")
 RESTING = ("dream.steps_per_keyframe=1", "dream.keyframe_s=0.25")
 """Settings with which the worker rests most of the time."""
+WITHOUT_SPARE = ("renderer.spare=false",)
+"""Settings of a stream whose worker is not expected to fail: a spare takes 3 s of CPU time to prepare."""
 Json = dict[str, Any]
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

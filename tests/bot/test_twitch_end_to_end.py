@@ -20,7 +20,7 @@ from bot.config_twitch import TwitchConfig
 from bot.throttle import Throttle
 from bot.twitch import TwitchAdapter
 from streamer.messages.scenes import Scene
-from tests.acceptance.stream import RESTING, SHM, SMALL_PICTURE, Stream
+from tests.acceptance.stream import RESTING, SHM, SMALL_PICTURE, WITHOUT_SPARE, Stream
 from tests.bot.twitch_stage import CALM, keep_logins
 from tests.bot.twitch_standin import CHAT, CLIENT_ID, REDEMPTION, Sent, TwitchStandIn
 from tests.patience import PATIENCE_S
@@ -291,7 +291,7 @@ def test_without_twitchio_it_only_listens_and_says_why(monkeypatch: pytest.Monke
     assert adapter.name == "irc"
 
 
-SMALL = [*SMALL_PICTURE, *RESTING, "queue.hold_s=5"]
+SMALL = [*SMALL_PICTURE, *RESTING, *WITHOUT_SPARE, "queue.hold_s=5"]
 
 
 @pytest.mark.skipif(not SHM.is_dir() or sys.platform != "linux", reason="looks into /proc and /dev/shm")

@@ -80,6 +80,7 @@ def test_a_spare_that_found_no_place_is_followed_by_one_here_for_a_while():
 def test_this_machine_stands_in_until_the_cluster_has_a_place_again():
     stage = Stage()
     stage.stand_in()
+    assert stage.placement.is_fallback
     assert stage.placement.link_status == LinkStatus("", "the node is gone")
     for pause_s in (3.0, 6.0, 10.0, 10.0):
         assert not stage.placement.is_better(None)
@@ -94,6 +95,7 @@ def test_this_machine_stands_in_until_the_cluster_has_a_place_again():
     assert stage.placement.link_status == LinkStatus("", "no room")
     stage.clock.advance(10.0)
     stage.work()
+    assert not stage.placement.is_fallback
     stage.placement.lost(stage.placement._at_work, "gone again")
     stage.clock.advance(3.0)
     assert stage.placement.next() is not None, "pauses are short again after rendering there"

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.config import CanvasConfig, Config, DreamConfig, ZoomConfig
+from streamer.config import CanvasConfig, Config, DreamConfig, RendererConfig, ZoomConfig
 from streamer.dream.worker import degradation
 from streamer.dream.worker import process as worker_process
 from streamer.dream.worker.dream_loop import MAX_DT_S
@@ -40,6 +40,7 @@ from tests.patience import PATIENCE_S, until
 CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.02), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
+WITHOUT_SPARE = CONFIG.model_copy(update={"renderer": RendererConfig(spare=False)})
 EAGER = RendererLimits(backoff_s=0.01, spare=SpareLimits(after_s=1000.0))
 """No test lasts until a spare starts."""
 SPARED = RendererLimits(backoff_s=1000.0, grown_up=0, spare=SpareLimits(after_s=0.0, pause_s=0.01))
@@ -294,6 +295,34 @@ def test_a_spare_takes_the_place_of_a_killed_worker_at_once(gate, caplog):
     assert [keyframe.number for keyframe in seen.keyframes] == list(range(len(seen.keyframes)))
     assert all(after.pose.log_zoom >= before.pose.log_zoom for before, after in itertools.pairwise(begun))
     assert caplog.text.count("the dream continues after") == 3
+
+
+@pytest.mark.logs("the worker was killed by SIGKILL; continuing with a new worker immediately")
+def test_without_a_spare_a_new_worker_continues():
+    with running(fake_dream.make, limits=SPARED, config=WITHOUT_SPARE) as (renderer, seen):
+        until(lambda: len(seen.keyframes) > 10)
+        (victim,) = workers("dream")
+        assert len(multiprocessing.active_children()) == 1
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: seen.where(restored))
+        assert renderer.status().restarts == 1
+        assert not workers("spare")
+
+
+@pytest.mark.logs("cannot switch to the best network, ink: there is no ink", "the spare worker ended: there is no ink")
+def test_without_a_spare_the_settings_can_still_be_switched():
+    with running(fake_dream.make_by_algorithm, limits=SPARED, config=WITHOUT_SPARE) as (renderer, seen):
+        renderer.scene(scene(1, WNIDS[1]))
+        until(lambda: seen.keyframes)
+        renderer.switch(_with("ink"), Tuned())
+        until(lambda: renderer.status().switch_failures)
+        renderer.switch(_with("deepdream"), Tuned())
+        until(lambda: seen.where(lambda keyframe: _blue(keyframe) == 50))
+        until(lambda: len(multiprocessing.active_children()) == 1)
+        after = len(seen.keyframes)
+        until(lambda: len(seen.keyframes) > after + 10)
+        assert len(multiprocessing.active_children()) == 1, "it does not wait for the next failure"
+        assert renderer.status().restarts == 0
 
 
 @pytest.mark.logs("the spare worker ended: the worker was killed by SIGKILL; starting another in 0.01 s")

@@ -53,6 +53,11 @@ class Placement:
         """Whether this machine must not render."""
         return self._settings.fallback == "none"
 
+    @property
+    def is_fallback(self) -> bool:
+        """Whether this machine renders only until the cluster has room."""
+        return self._remote and self._at_work is None
+
     def next(self) -> ClusterPlacement | None:
         """Return the place of a worker that is needed now; None for this machine."""
         if not self._remote or not (self._stays or self._clock() >= self._due_s):
@@ -68,7 +73,7 @@ class Placement:
         usual = PrepareMode.SPARE if device == "cpu" else PrepareMode.SPARE_LIGHT
         if not self._remote:
             return None, usual
-        if self._at_work is None:  # this machine is the fallback
+        if self.is_fallback:
             return (ClusterPlacement(self._settings), PrepareMode.SPARE) if self._clock() >= self._due_s else (None, usual)
         if self._link_report is not None and self._link_report.free_nodes and self._clock() >= self._due_s:
             return ClusterPlacement(self._settings, (self._link_report.node,)), PrepareMode.SPARE
@@ -84,7 +89,7 @@ class Placement:
 
     def relieves(self, spare: ClusterPlacement | None) -> bool:
         """Return whether a prepared spare should replace a healthy worker: it is on the cluster, the worker is not."""
-        return self._remote and self._at_work is None and spare is not None
+        return self.is_fallback and spare is not None
 
     def here(self, config: Config) -> Config:
         """Return the settings for a worker on this machine, adapted to its hardware."""

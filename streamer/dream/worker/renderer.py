@@ -133,6 +133,7 @@ class Renderer:
         self._first = first
         self._rounds = RoundClock(clock)
         self._placement = Placement(config.renderer, self._limits.placement, self._rounds)
+        self._wants_spare = config.renderer.spare
         self._spare = SpareWorker(self._make_spare, self._limits.spare, self._rounds, self._lose_spare)
         # Measured once, so that all workers with the same settings compute alike.
         self._degradation = Degradation(self._settled(config), clock)
@@ -362,7 +363,8 @@ class Renderer:
             if not life.pictures:
                 life.began_s = self._clock()
                 self._placement.dreams()
-                self._spare.want()
+                if self._keeps_spare:
+                    self._spare.want()
                 self._show_switch()
             life.pictures += 1
             life.latest_s = self._clock()
@@ -454,7 +456,13 @@ class Renderer:
         if not self._switch.coming and self._status.network:
             self._degradation.worker_started(self._status.network)
         self._spare.dismiss()
-        self._spare.want()
+        if self._keeps_spare or self._switch.coming:
+            self._spare.want()
+
+    @property
+    def _keeps_spare(self) -> bool:
+        """Whether a spare waits all the time: as the settings say, and to return to the cluster."""
+        return self._wants_spare or self._placement.is_fallback
 
     def _settled(self, config: Config) -> Config:
         here = self._factory is None and config.renderer.where == "local"

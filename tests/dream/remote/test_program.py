@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.shutdown import end
-from tests.acceptance.stream import ROOT, SHM, Stream
+from tests.acceptance.stream import ROOT, SHM, WITHOUT_SPARE, Stream
 from tests.patience import PATIENCE_S, faults
 from tests.test_whole_program import SMALL, same_pixels
 
@@ -31,6 +31,7 @@ def call(folder: Path, *settings: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("compress", ["none", "jpeg"])
 def test_a_dream_rendered_on_a_node_is_replayed_locally(tmp_path: Path, ray_address: str, compress: str) -> None:
     settings = [*SMALL, "renderer.where=ray", f"renderer.address={ray_address}", "renderer.gpus=0"]
+    settings += WITHOUT_SPARE if compress == "jpeg" else ()
     with Stream(tmp_path, [*settings, "renderer.fallback=none", f"renderer.compress={compress}"]) as stream:
         stream.wait_for_picture()
         told = stream.wait_for(lambda told: told["renderer"]["link"]["coding"] and told["on_air"]["since_s"] > 3, 60)
