@@ -1,7 +1,7 @@
-"""A real Ray cluster on one machine for the tests of a module: two nodes with one CPU each, shut down after the module.
+"""A real Ray cluster on one machine for the tests of a folder: two nodes with one CPU each, shut down after the last test.
 
-A test file calls ``pytest.importorskip("ray")`` and uses ``from tests.ray_cluster import ray_address``. It connects with
-``streamer.cluster.connect(ray_address)`` and closes that connection: a process has one connection at a time.
+The folder's ``conftest.py`` imports the fixtures. A test connects with ``streamer.cluster.connect(ray_address)`` and closes
+that connection: a process has one at a time.
 """
 
 from __future__ import annotations
@@ -54,23 +54,18 @@ def started(cpus: tuple[int, ...] = (1, 1), **options: Any) -> Iterator[Cluster]
     try:
         for number, count in enumerate(cpus):
             of_head = {"include_dashboard": False, "no_monitor": True, "_system_config": QUICK_DEATH} if number == 0 else {}
-            cluster.add_node(num_cpus=count, object_store_memory=STORE_BYTES, **of_head, **options)
+            cluster.add_node(num_cpus=count, object_store_memory=STORE_BYTES, include_log_monitor=False, **of_head, **options)
         yield cluster
     finally:
         cluster.shutdown()
 
 
-def two_nodes() -> Iterator[Cluster]:
-    """Run a cluster for as long as a fixture lives; skip if Ray is not installed."""
+@pytest.fixture(scope="package")  # its idle processes would slow down all later tests
+def ray_cluster() -> Iterator[Cluster]:
+    """Provide the cluster itself, for tests that add nodes and remove them again; skip if Ray is not installed."""
     pytest.importorskip("ray")
     with ray_environment(), started() as cluster:
         yield cluster
-
-
-@pytest.fixture(scope="module")  # its idle processes would slow down all later tests
-def ray_cluster() -> Iterator[Cluster]:
-    """Provide the cluster itself, for tests that add and remove nodes."""
-    yield from two_nodes()
 
 
 @pytest.fixture

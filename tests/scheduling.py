@@ -17,7 +17,7 @@ LONGEST = (
     "tests/dream/remote/",
     "tests/test_whole_program.py",
     "tests/dream/test_renderer.py",
-    "tests/commands/test_on_ray.py",
+    "tests/on_cluster/",
     "tests/web/test_accessibility.py",
     "tests/dream/test_replay.py",
     "tests/commands/test_resumable_work.py",
@@ -32,7 +32,7 @@ LONGEST = (
     "tests/web/test_fuzz.py",
 )
 """Files and folders whose tests take more than 20 s, the longest first; ``pytest --durations=0`` lists them."""
-TOGETHER = ("tests/dream/remote/",)
+TOGETHER = ("tests/dream/remote/", "tests/on_cluster/")
 """Folders whose files share something they start: here, a Ray cluster."""
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from streamer import cluster
 from streamer.cluster import KINDS, ClusterError, connect, one_line
-from streamer.cluster_nodes import Node, Versions, compare, fitting, here
-from tests.ray_cluster import STORE_BYTES, ray_address, ray_cluster  # noqa: F401
-
-if TYPE_CHECKING:
-    from ray.cluster_utils import Cluster as RayCluster
+from streamer.cluster_nodes import Node, Versions, compare, fitting
 
 OURS = Versions(zoomdream="0.2.0", python="3.11.2", torch="2.13.0+cpu", ray="2.60.0")
 
@@ -129,20 +123,6 @@ def test_what_makes_no_difference_is_not_said():
     assert fitting(nodes, ()) == tuple(nodes[:3])
 
 
-def test_a_real_cluster_says_what_its_nodes_have(ray_address):  # noqa: F811
-    before = signal.getsignal(signal.SIGTERM)
-    with connect(ray_address) as reached:
-        assert signal.getsignal(signal.SIGTERM) == before
-        nodes = reached.nodes()
-        with pytest.raises(ClusterError, match="already connected to a cluster"):
-            connect(ray_address)
-    assert [(found.alive, found.cpus, found.gpus) for found in nodes] == [(True, 1.0, 0.0)] * 2
-    assert [found.versions for found in nodes] == [here()] * 2
-    assert [found.free_cpus for found in nodes] == [1.0, 1.0]
-    assert len({found.name for found in nodes}) == 2, "two nodes of one machine are told apart"
-    assert [each.text for each in compare(nodes) if "torch" not in each.text] == [], "which may not be installed here"
-
-
 def test_nothing_imports_ray_that_does_not_want_a_cluster():
     done = subprocess.run(
         [
@@ -157,13 +137,3 @@ def test_nothing_imports_ray_that_does_not_want_a_cluster():
         timeout=60,
     )
     assert done.stdout.strip() == "[]"
-
-
-def test_a_node_that_was_just_lost_is_not_alive(ray_cluster: RayCluster, ray_address: str) -> None:  # noqa: F811
-    lost = ray_cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
-    with connect(ray_address) as reached:
-        assert sum(each.alive for each in reached.nodes()) == 3
-        ray_cluster.remove_node(lost, allow_graceful=False)
-        nodes = reached.nodes()
-        assert sum(each.alive for each in nodes) == 2
-        assert not [each for each in nodes if each.alive and each.problem]

@@ -1,14 +1,10 @@
-"""The figures that measured transfers give; with a real cluster, that there are any and that nothing is left there."""
+"""The figures that measured transfers give."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from streamer.cluster import ClusterError, connect
-from streamer.link_probe import LEAST_BYTES, LONG_S, LONG_TRIPS, MOST_BYTES, probe, rate_mbit
-from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
+from streamer.link_probe import LEAST_BYTES, LONG_S, LONG_TRIPS, MOST_BYTES, rate_mbit
 
 
 class Line:
@@ -45,14 +41,3 @@ def test_what_every_transfer_takes_besides_is_none_of_the_rate() -> None:
 
 def test_transfers_that_take_all_the_same_tell_no_wonders() -> None:
     assert rate_mbit(lambda size: 0.05, 0.08) == pytest.approx(8e-6 * (MOST_BYTES - LEAST_BYTES) / 0.015)
-
-
-def test_a_real_node_is_measured(ray_address: str) -> None:  # noqa: F811
-    with connect(ray_address) as cluster:
-        node = cluster.nodes()[1]
-        found = probe(cluster, node)
-        assert 0 < found.round_trip_s < 10
-        assert found.mbit_there > 1
-        assert found.mbit_back > 1
-        with pytest.raises(ClusterError):
-            probe(cluster, replace(node, id="e" * len(node.id)), answer_s=20.0)

@@ -20,7 +20,6 @@ from streamer.commands.finding import Finding, Level
 from streamer.config import Config
 from streamer.link_probe import LinkFigures
 from streamer.settings_file import load
-from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
 
 GOOD, WARNING, BLOCKER = Level
 
@@ -210,17 +209,3 @@ def test_a_stream_that_is_to_dream_on_a_cluster_needs_one(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert list(check_ray.look_at_renderer(wants)) == [Finding(BLOCKER, text)]
     assert list(check_ray.look_at_renderer(config())) == []
-
-
-@pytest.mark.torch  # nodes without torch are not used
-def test_a_real_cluster(runner: CliRunner, ray_address: str) -> None:  # noqa: F811
-    settings = ["--set", "renderer.gpus=0", "--set", "canvas.width=160", "--set", "dream.keyframe_s=1"]
-    answer = runner.invoke(app, ["check", "--ray", ray_address, *settings])
-    assert answer.exit_code == 0, answer.output
-    lines = answer.stdout.splitlines()
-    assert [line.split()[1] for line in lines] == ["config", "cluster", "node", "node", "room", "link", "link", "stream"]
-    assert sum("nothing has to cross a network" in line for line in lines) == 1
-    assert sum("ms round trip" in line for line in lines) == 1
-    answer = runner.invoke(app, ["check", "--ray", ray_address])
-    assert answer.exit_code == 1
-    assert "✗ room      no node has the 1 GPU and 1 CPU that 'renderer' asks for" in answer.stdout

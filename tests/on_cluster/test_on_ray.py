@@ -26,7 +26,7 @@ from streamer.video.files.movie import MovieWriter
 from tests import ray_tasks
 from tests.commands.test_render_journal import Lived, scene
 from tests.films import write_film
-from tests.ray_cluster import STORE_BYTES, at_work, ray_cluster  # noqa: F401
+from tests.ray_cluster import STORE_BYTES, at_work
 from tests.video.test_soundtrack import film as clicking
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def connection(ray_cluster: RayCluster) -> Iterator[Cluster]:  # noqa: F811
+def connection(ray_cluster: RayCluster) -> Iterator[Cluster]:
     """Share one connection: with one for each call, the workers would end and load torch again."""
     with connect(ray_cluster.address) as connected:
         yield connected
@@ -116,7 +116,7 @@ def test_an_atlas_is_the_same_although_a_worker_is_killed(
 
 def test_a_node_that_is_gone_costs_only_what_it_was_at(
     far: list[str],
-    ray_cluster: RayCluster,  # noqa: F811
+    ray_cluster: RayCluster,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streamer.__main__ import app
-from tests.ray_cluster import ray_address, ray_cluster  # noqa: F401
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +21,7 @@ def render(*words: str | Path) -> Result:
     return CliRunner().invoke(app, ["render", *FAST, *map(str, words)])
 
 
-def test_a_call_connects_and_leaves(ray_address: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_call_connects_and_leaves(ray_address: str, tmp_path: Path) -> None:
     answer = render(*PICTURE, "-o", tmp_path / "a.png", "--ray", ray_address)
     assert answer.exit_code == 0, answer.output
     assert "2 tasks at once" in answer.stderr
@@ -52,8 +51,21 @@ def test_nothing_imports_ray_without_being_asked_to(tmp_path: Path) -> None:
         (["--ray", "{address}", "--ray-segment", "9"], "--ray-segment goes with a film, not with a picture"),
     ],
 )
-def test_an_impossible_call_is_refused_in_one_line(words: list[str], says: str, ray_address: str, tmp_path: Path) -> None:  # noqa: F811
+def test_an_impossible_call_is_refused_in_one_line(words: list[str], says: str, ray_address: str, tmp_path: Path) -> None:
     answer = render("--class", "goldfish", "-o", tmp_path / "a.png", *(word.format(address=ray_address) for word in words))
     assert answer.exit_code == 2, answer.output
     assert says in answer.stderr.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_check_looks_at_nodes_room_link_and_stream(ray_address: str) -> None:
+    settings = ["--set", "renderer.gpus=0", "--set", "canvas.width=160", "--set", "dream.keyframe_s=1"]
+    answer = CliRunner().invoke(app, ["check", "--ray", ray_address, *settings])
+    assert answer.exit_code == 0, answer.output
+    lines = answer.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["config", "cluster", "node", "node", "room", "link", "link", "stream"]
+    assert sum("nothing has to cross a network" in line for line in lines) == 1
+    assert sum("ms round trip" in line for line in lines) == 1
+    answer = CliRunner().invoke(app, ["check", "--ray", ray_address])
+    assert answer.exit_code == 1
+    assert "✗ room      no node has the 1 GPU and 1 CPU that 'renderer' asks for" in answer.stdout

@@ -1,0 +1,5 @@
+"""One cluster for all tests of this folder."""
+
+from tests.ray_cluster import ray_address, ray_cluster
+
+__all__ = ["ray_address", "ray_cluster"]
