@@ -37,7 +37,7 @@ TOKEN = (
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 """Environment variables that Ray reads when it is imported: it sends no usage statistics and prints no lines of its nodes."""
 REACH_S, ASK_S = 5.0, 30.0
-"""Seconds to connect to an address, and for all nodes to report what they have: each first starts a process."""
+"""Seconds to connect to an address, and for nodes to report their versions: each first starts a process."""
 
 _ADDRESS = re.compile(r"(?P<client>ray://)?(?P<host>\[[0-9a-fA-F:.]+\]|[^\s\[\]:/]+)(?::(?P<port>\d{1,5}))?")
 
@@ -70,9 +70,14 @@ class Cluster:
     @property
     def home(self) -> str:
         """Node id of this machine; empty if it is not a node of this cluster."""
+        return "" if self._is_client else str(self.ray.get_runtime_context().get_node_id())
+
+    @property
+    def _is_client(self) -> bool:
+        """Whether this machine is connected as a Ray client, from outside."""
         from ray.util.client import ray as client
 
-        return "" if client.is_connected() else str(self.ray.get_runtime_context().get_node_id())
+        return bool(client.is_connected())
 
     def on(self, node: Node) -> dict[str, Any]:
         """Return options for a task or actor that needs no CPU and runs on this node or fails."""
@@ -80,23 +85,45 @@ class Cluster:
 
         return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False)}
 
-    def nodes(self, timeout_s: float = ASK_S, wanted: Callable[[Node], bool] = lambda node: True) -> tuple[Node, ...]:
-        """Return all nodes, including this machine's; ask each node that is alive for its versions and free resources.
+    def nodes(self, timeout_s: float = ASK_S) -> tuple[Node, ...]:
+        """Return all nodes, including this machine's, with the answers of those that are alive; see ``listed`` and ``asked``.
 
-        Args:
-            wanted: returns whether to ask a listed node; the others are left out.
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
+        return self.asked(self.listed(), timeout_s)
+
+    def listed(self) -> tuple[Node, ...]:
+        """Return all nodes and what they have free, as the head knows them; no node is asked, so there are no versions.
 
         Raises:
             ClusterError: the cluster does not answer.
         """
         with _told(self.address):
-            found = [_listed(each) for each in self.ray.nodes()]
+            found, free = [_listed(each) for each in self.ray.nodes()], self._free_resources()
         shared = Counter(node.address for node in found if node.alive)
         found = [replace(node, name=f"{node.address} ({node.id[:6]})") if shared[node.address] > 1 else node for node in found]
-        return self._asked([node for node in found if wanted(node)], timeout_s)
+        return tuple(
+            replace(node, free_cpus=has.get("CPU", 0.0), free_gpus=has.get("GPU", 0.0))
+            for node, has in ((node, free.get(node.id, {})) for node in found)
+        )
 
-    def _asked(self, nodes: Sequence[Node], timeout_s: float) -> tuple[Node, ...]:
-        """Return the nodes with their answers."""
+    def _free_resources(self) -> Mapping[str, Mapping[str, float]]:
+        """Return each node's free resources by its id. Only a node can look them up, so a client asks any of them."""
+        look_up = _resource_lookup()
+        if not self._is_client:
+            return look_up()
+        found: Mapping[str, Mapping[str, float]] = self.ray.get(
+            self.ray.remote(look_up).options(num_cpus=0).remote(), timeout=ASK_S
+        )
+        return found
+
+    def asked(self, nodes: Sequence[Node], timeout_s: float = ASK_S) -> tuple[Node, ...]:
+        """Ask nodes for their versions, which starts a process on each that is alive; return the nodes with their answers.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
         question = self.ray.remote(_question())
         with _told(self.address):
             asked = {node.id: question.options(**self.on(node), max_retries=0).remote() for node in nodes if node.alive}
@@ -114,10 +141,7 @@ class Cluster:
             return replace(node, alive=False, problem="it is gone")
         except self.ray.exceptions.RayError as error:
             return replace(node, problem=one_line(error))
-        free = answer.pop("free")
-        return replace(
-            node, versions=Versions(**answer), free_cpus=float(free.get("CPU", 0.0)), free_gpus=float(free.get("GPU", 0.0))
-        )
+        return replace(node, versions=Versions(**answer))
 
 
 def connect(address: str) -> Cluster:
@@ -296,23 +320,31 @@ def _listed(entry: Mapping[str, Any]) -> Node:
     )
 
 
-def _question() -> Callable[[], dict[str, Any]]:
+def _resource_lookup() -> Callable[[], Mapping[str, Mapping[str, float]]]:
+    """Return a function that looks up each node's free resources; see ``_question``."""
+
+    def look_up() -> Mapping[str, Mapping[str, float]]:
+        from ray._private.state import available_resources_per_node
+
+        found: Mapping[str, Mapping[str, float]] = available_resources_per_node()
+        return found
+
+    return look_up
+
+
+def _question() -> Callable[[], dict[str, str]]:
     """Return the task that asks a node. As an inner function it is pickled by value: the node may have no zoomdream."""
 
-    def answer() -> dict[str, Any]:
+    def answer() -> dict[str, str]:
         import importlib.metadata
         import platform
 
-        import ray
-        from ray._private.state import available_resources_per_node
-
-        found: dict[str, Any] = {"python": platform.python_version()}
+        found = {"python": platform.python_version()}
         for name in ("zoomdream", "torch", "ray"):
             try:
                 found[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 found[name] = ""
-        found["free"] = available_resources_per_node().get(ray.get_runtime_context().get_node_id(), {})
         return found
 
     return answer

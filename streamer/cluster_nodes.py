@@ -35,11 +35,11 @@ class Node:
     accelerator: str = ""
     """Ray's name for the kind of its GPUs, such as ``H200``; empty if it has none or the kind is unknown."""
     free_cpus: float = 0.0
-    """Number of free CPUs when it was asked."""
+    """Number of free CPUs when the nodes were listed."""
     free_gpus: float = 0.0
-    """Number of free GPUs when it was asked."""
+    """Number of free GPUs when the nodes were listed."""
     versions: Versions | None = None
-    """None if it is not alive or did not answer."""
+    """None if it was not asked, is not alive or did not answer."""
     problem: str = ""
     """Why it did not answer."""
 

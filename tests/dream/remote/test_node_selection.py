@@ -1,5 +1,6 @@
 """Which node a worker is started on, by what the nodes report."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -25,13 +26,16 @@ class Cluster:
     """A cluster of these nodes; ``home`` is this machine."""
 
     def __init__(self, *nodes):
-        self.all, self.asked = nodes, []
+        self.all, self.were_asked, self.listings = nodes, [], 0
         self.ray = SimpleNamespace(get_runtime_context=lambda: SimpleNamespace(get_node_id=lambda: "home"))
 
-    def nodes(self, timeout_s, wanted):
-        asked = tuple(each for each in self.all if wanted(each))
-        self.asked += [each.name for each in asked]
-        return asked
+    def listed(self):
+        self.listings += 1
+        return tuple(replace(each, versions=None) for each in self.all)
+
+    def asked(self, nodes, timeout_s):
+        self.were_asked += [each.name for each in nodes]
+        return tuple(each for each in self.all if each.id in {node.id for node in nodes})
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +47,7 @@ def test_the_freest_that_is_not_this_machine():
     cluster = Cluster(node("home", free_cpus=64), node("a", free_cpus=2), node("b", free_cpus=4))
     assert choose_node(cluster, ClusterPlacement(GPU)).name == "b"
     assert choose_node(cluster, ClusterPlacement(GPU, ("b",))).name == "a"
+    assert cluster.were_asked == ["b", "a"], "each starts a process, so the others are left alone"
     assert choose_node(Cluster(node("home")), ClusterPlacement(GPU)).name == "home"
 
 
@@ -50,7 +55,7 @@ def test_who_cannot_lend_enough_is_not_asked():
     """A node to avoid is not asked either: it may be leaving, and nobody waits for its answer."""
     cluster = Cluster(node("home", cpus=0, gpus=0), node("a", alive=False), node("b"), node("c"))
     assert choose_node(cluster, ClusterPlacement(GPU, ("c",))).name == "b"
-    assert cluster.asked == ["b"]
+    assert cluster.were_asked == ["b"]
 
 
 def test_part_of_a_gpu_is_enough_for_who_asks_for_part():
@@ -60,7 +65,8 @@ def test_part_of_a_gpu_is_enough_for_who_asks_for_part():
     with pytest.raises(NoNodeAvailable) as told:
         choose_node(shared, ClusterPlacement(GPU))
     assert str(told.value) == "no node of the cluster at 'auto' has 1 GPU and 1 CPU free: a has 0.5 of 1 and 8 of 8"
-    assert shared.asked == ["a"] * (1 + node_selection.TRIES), "a worker that has just ended may hold it for a moment yet"
+    assert shared.were_asked == ["a"], "the first time"
+    assert shared.listings == 1 + node_selection.TRIES, "a worker that has just ended may hold it for a moment yet"
 
 
 def test_where_there_is_none_it_is_said_what_to_do():
@@ -81,3 +87,14 @@ def test_a_node_of_another_version_is_skipped_and_named():
         NoNodeAvailable, match=r"no node of the cluster at 'auto' can be used: node old has zoomdream 0.0.1, this is"
     ):
         choose_node(Cluster(old), ClusterPlacement(GPU))
+    busy = node("busy", free_gpus=0)
+    with pytest.raises(NoNodeAvailable, match="has 1 GPU and 1 CPU free: busy has 0 of 1 and 8 of 8"):
+        choose_node(Cluster(old, busy), ClusterPlacement(GPU))
+
+
+def test_a_node_that_is_gone_when_it_is_asked_is_skipped():
+    cluster = Cluster(gone := node("gone", free_cpus=64), node("a"))
+    cluster.all = (replace(gone, alive=False, versions=None), cluster.all[1])
+    cluster.listed = lambda: (gone, cluster.all[1])
+    assert choose_node(cluster, ClusterPlacement(GPU)).name == "a"
+    assert cluster.were_asked == ["gone", "a"]

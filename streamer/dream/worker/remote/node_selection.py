@@ -17,7 +17,7 @@ from streamer.errors import ZoomdreamError
 log = logging.getLogger(__name__)
 
 SCAN_S = 10.0
-"""Seconds for all nodes to report what they have; a node that has not by then is not chosen."""
+"""Seconds for a node to report its versions; one that has not by then is not chosen."""
 TRIES, TRY_S = 4, 0.5
 """Number of attempts to find a node with room, and the seconds between them."""
 START_S = 60.0
@@ -50,39 +50,43 @@ def needed_resources(settings: RendererConfig) -> tuple[float, float]:
 def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
     """Return the node to start a host on: the one with the most room, and this program's own only if there is no other.
 
+    Only that node is asked for its versions, and another one only if they rule it out.
+
     Raises:
         NoNodeAvailable: no node has room, or none is compatible.
     """
-    settings, logged = placement.settings, set[str]()
+    settings, refused = placement.settings, dict[str, str]()
     cpus, gpus = needed_resources(settings)
     ours = cluster.ray.get_runtime_context().get_node_id()
 
     def could(node: Node) -> bool:
         """Return whether the node would be large enough if nothing else used it."""
-        return node.alive and node.id not in placement.avoid and node.cpus >= cpus and node.gpus >= gpus
+        return node.alive and node.id not in {*placement.avoid, *refused} and node.cpus >= cpus and node.gpus >= gpus
 
-    usable: tuple[Node, ...] = ()
+    large: list[Node] = []
     for tries in range(TRIES):
+        if tries:  # a worker that has just ended may still hold it for a moment
+            time.sleep(TRY_S)
         try:
-            nodes = cluster.nodes(SCAN_S, could)
+            large = [node for node in cluster.listed() if could(node)]
+            free = [node for node in large if node.free_cpus >= cpus and node.free_gpus >= gpus]
+            for candidate in sorted(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus)):
+                (node,) = cluster.asked([candidate], SCAN_S)
+                differences = compare([node])
+                if fitting([node], differences):
+                    for text in filter(None, [*refused.values(), *(each.text for each in differences)]):
+                        log.warning("%s", text)
+                    return node
+                refused[node.id] = "; ".join(each.text for each in differences)  # empty if it is gone
         except ClusterError as error:
             raise NoNodeAvailable(str(error)) from error
-        differences = compare(nodes)
-        usable = fitting(nodes, differences)
-        if nodes and not usable:
-            reason = "; ".join(each.text for each in differences)
-            raise NoNodeAvailable(f"no node of the cluster at '{settings.address}' can be used: {reason}")
-        for text in {each.text for each in differences} - logged:
-            log.warning("%s", text)
-            logged.add(text)
-        free = [node for node in usable if node.free_cpus >= cpus and node.free_gpus >= gpus]
-        if free:
-            return min(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus))
-        if placement.avoid or not usable:
+        large = [node for node in large if could(node)]
+        if placement.avoid or not large:
             break
-        if tries < TRIES - 1:  # a worker that has just ended may still hold it for a moment
-            time.sleep(TRY_S)
-    raise NoNodeAvailable(_full(placement, usable))
+    reasons = "; ".join(filter(None, refused.values()))
+    if reasons and not large:
+        raise NoNodeAvailable(f"no node of the cluster at '{settings.address}' can be used: {reasons}")
+    raise NoNodeAvailable(_full(placement, large))
 
 
 def start_host(cluster: Cluster, node: Node, settings: RendererConfig, worker_spec: WorkerSpec) -> Any:
@@ -105,15 +109,15 @@ def start_host(cluster: Cluster, node: Node, settings: RendererConfig, worker_sp
     return host
 
 
-def _full(placement: ClusterPlacement, usable: Sequence[Node]) -> str:
-    """Return the message that no node has room, with what the usable ones have."""
+def _full(placement: ClusterPlacement, large: Sequence[Node]) -> str:
+    """Return the message that no node has room, with what those have that are large enough."""
     cpus, gpus = needed_resources(placement.settings)
     wanted = f"{gpus:g} GPU{'s' * (gpus != 1)} and {cpus:g} CPU{'s' * (cpus != 1)}"
     what = f"no {'other ' if placement.avoid else ''}node of the cluster at '{placement.settings.address}' has {wanted}"
-    if not usable:
+    if not large:
         return f"{what} to lend{'; renderer.gpus: 0 dreams on their CPUs' if gpus else ''}"
     has = "; ".join(
-        f"{node.name} has {node.free_gpus:g} of {node.gpus:g} and {node.free_cpus:g} of {node.cpus:g}" for node in usable
+        f"{node.name} has {node.free_gpus:g} of {node.gpus:g} and {node.free_cpus:g} of {node.cpus:g}" for node in large
     )
     return f"{what} free: {has}"
 
