@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from streamer.dream.worker.protocol import Busy, Failed, Prepared
+from streamer.dream.worker.protocol import Busy, Failed, LinkReport, Prepared
 from streamer.dream.worker.spare_worker import SpareLimits, SpareWorker, doubled_pause_s
+from streamer.messages.renderer_status import LinkStatus
 from tests.fakes import HandClock
 
 LIMITS = SpareLimits(after_s=2.0, loading_s=100.0, pause_s=10.0, pause_most_s=30.0)
@@ -125,6 +126,7 @@ def test_one_that_loads_without_a_sign_of_life_is_given_up():
     stage.after(99.0)
     stage.says(Busy("downloading"))
     stage.after(99.0)
+    stage.says(LinkReport("a", 0, LinkStatus("10.0.0.2")))  # from the relay, which is another process
     assert not stage.made[0].dismissed
     stage.after(1.0)
     assert stage.made[0].dismissed

@@ -1,6 +1,7 @@
-from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady
+from streamer.dream.worker.protocol import Busy, Heartbeat, KeyframeReady, LinkReport
 from streamer.dream.worker.worker_watchdog import SilenceLimits, WorkerWatchdog
 from streamer.messages.motion import Pose
+from streamer.messages.renderer_status import LinkStatus
 from streamer.messages.scenes import Scene
 from tests.fakes import HandClock
 
@@ -67,6 +68,19 @@ def test_what_it_waits_for_a_processor_is_no_silence_up_to_a_minute():
     assert watchdog.left_s == 5.0
     waited[0] += 1000.0
     assert watchdog.left_s == 65.0
+
+
+def test_a_report_on_the_link_says_when_the_worker_gave_a_sign_of_life():
+    stage = Stage()
+    stage.watchdog.note_report(SHOT)
+    for _ in range(4):
+        stage.clock.advance(1.0)
+        stage.watchdog.note_report(LinkReport("a", 0, LinkStatus("10.0.0.2"), silent_s=0.5))
+        assert stage.watchdog.left_s == 4.5, "its pictures are on a slow link"
+    for second in range(1, 6):
+        stage.clock.advance(1.0)
+        stage.watchdog.note_report(LinkReport("a", 0, LinkStatus("10.0.0.2"), silent_s=0.5 + second))
+    assert stage.watchdog.left_s == -0.5, "it hangs, and the relay lives"
 
 
 def test_one_that_takes_over_has_the_patience_of_the_one_before():

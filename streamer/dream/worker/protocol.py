@@ -263,6 +263,8 @@ class LinkReport:
     free_nodes: int
     """Number of other nodes that have room for such a worker."""
     status: LinkStatus
+    silent_s: float = 0.0
+    """Seconds for which the worker has been silent on its node; what it waited there for a CPU does not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class SpareWorker:
                 self._due_s = math.inf
             case logging.LogRecord():
                 forward_log_record(report)
-            case LinkReport() if self.waits:
+            case LinkReport():  # from the local relay: no sign of life of the spare
                 pass
             case _:
                 self._due_s = self._clock() + self._limits.loading_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamer.dream.worker.protocol import Heartbeat, KeyframeReady, Report
+from streamer.dream.worker.protocol import Heartbeat, KeyframeReady, LinkReport, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ class WorkerWatchdog:
         return self._heard_s + self.seconds + starved_s - self._clock()
 
     def note_report(self, report: Report) -> None:
-        """Note a report from the worker."""
+        """Note a report from the worker; one on the link to it is no sign of life by itself, but says when there was one."""
+        if isinstance(report, LinkReport):
+            self._heard_s = max(self._heard_s, self._clock() - report.silent_s)
+            return
         self._heard_s, self._starved_s = self._clock(), self._starved()
         if isinstance(report, KeyframeReady) and report.steps:
             self._began, self._loads = True, False

@@ -83,9 +83,11 @@ def test_this_machine_stands_in_while_there_is_no_cluster(ray_address, tmp_path,
     assert in_order(seen)
 
 
-@pytest.mark.logs("the worker was silent for 1 s", "continuing with a new worker")
+@pytest.mark.logs("the worker was silent for 2 s", "continuing with a new worker")
 def test_one_that_hangs_there_is_replaced(ray_address):
-    with running(CONFIG, ray(ray_address), fake_dream.make_hanging) as (renderer, seen):
+    """The limit is longer than the second after which the relay reports on the link: that is no sign of life of the worker."""
+    limits = replace(EAGER, silence=SilenceLimits(silence_s=2.0))
+    with running(CONFIG, ray(ray_address), fake_dream.make_hanging, limits) as (renderer, seen):
         until(lambda: seen.where(restored))
         assert renderer.status().restarts >= 1
     assert in_order(seen)

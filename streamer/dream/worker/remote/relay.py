@@ -121,6 +121,7 @@ class Relay:
         self._host: Any = None
         self._delivery = Delivery(assignment.frame_slots, self.mailbox, send, self._end)
         self._pings = self._free_nodes = 0
+        self._silent_s = 0.0  # of the worker, at the latest ping
 
     def run(self) -> None:
         """Find a node, start a worker there, and pass messages between it and the renderer until one of them ends.
@@ -232,7 +233,7 @@ class Relay:
 
     def _ask_the_time(self, link_meter: LinkMeter) -> None:
         asked_s = time.monotonic()
-        told_s = self._get(self._host.ping.remote())
+        told_s, self._silent_s = self._get(self._host.ping.remote())
         link_meter.answered(asked_s, told_s, time.monotonic())
 
     def _ping(self, link_meter: LinkMeter, node: Node) -> None:
@@ -258,7 +259,7 @@ class Relay:
                 self._end(Failed(f"node {node.name} has been silent for {SILENT_S:g} s", "", lasting=False))
             if rounds() - told_s >= TELL_S:
                 told_s = rounds()
-                self._send(LinkReport(node.id, self._free_nodes, link_meter.status()))
+                self._send(LinkReport(node.id, self._free_nodes, link_meter.status(), self._silent_s))
 
     def _write(self, link_meter: LinkMeter, node: Node) -> None:
         """Pass the renderer's commands on."""
