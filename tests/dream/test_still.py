@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.config import Config, DreamConfig
+from streamer.config import Config, DreamConfig, NetworkConfig
+from streamer.dream.networks.loading import load
 from streamer.dream.sessions import still as stills
-from streamer.dream.sessions.estimate import kept_per_pixel
+from streamer.dream.sessions.estimate import LOOK_PX, kept_per_pixel
 from streamer.dream.sessions.still import Plan, StillDream, octave_sizes, resized, trial_size
 from streamer.messages.scenes import Scene, Target, arrange
 from tests.fakes import tiny_ensemble
@@ -113,13 +114,19 @@ def test_an_estimate_shows_time_and_memory(dream, monkeypatch: pytest.MonkeyPatc
     assert "10 MB available" in str(short)
 
 
-def test_an_estimate_frees_what_the_network_computed() -> None:
-    (network,), outputs = tiny_ensemble().members, list[weakref.ref[torch.Tensor]]()
+def test_an_estimate_counts_what_the_network_computed_and_frees_it() -> None:
+    network, outputs = load(NetworkConfig(name="bundled"), torch.device("cpu")).members[0], list[weakref.ref[torch.Tensor]]()
     for layer in network.modules():
         layer.register_forward_hook(lambda layer, given, output: outputs.append(weakref.ref(output)))
-    assert kept_per_pixel(network) > 0
+    found = kept_per_pixel(network)
     assert outputs
     assert not [output for output in outputs if output() is not None]
+    kept, weights = list[torch.Tensor](), {parameter.data_ptr() for parameter in network.parameters()}
+    picture = torch.zeros(1, 3, LOOK_PX, LOOK_PX, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.detach()), lambda nothing: nothing):
+        network(picture)
+    storages = {tensor.data_ptr(): tensor.untyped_storage() for tensor in kept}
+    assert found * LOOK_PX**2 == sum(storages[address].nbytes() for address in storages.keys() - weights)
 
 
 def test_more_pixels_and_more_tiles_need_more_memory() -> None:

@@ -64,11 +64,11 @@ def read_bundle(file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str
 
     widths = [shape(f"{prefixes[0]}conv{block}_1.weight", 4)[0] for block in range(1, 6)]
     dense, _, side, _ = shape(f"{prefixes[0]}fc6.weight", 4)
-    members = []
+    members, scaled = [], _scaled(tensors)
     for prefix in prefixes:
         with torch.device("meta"):
             layers = build_vgg(widths, dense, len(wnids), window=32 * side, average=True)
-        fill(layers, _scaled(tensors), file, {name: f"{prefix}{name}" for name in layers})
+        fill(layers, scaled, file, {name: f"{prefix}{name}" for name in layers})
         members.append(layers)
     return Bundle(tuple(members), wnids, 32 * side)
 

@@ -80,20 +80,20 @@ def needed_bytes(ensemble: Ensemble, device: torch.device, size: tuple[int, int]
 def kept_per_pixel(network: Network) -> float:
     """Return the bytes that the network keeps for its backward pass, per input pixel."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
-    kept: dict[int, int] = {}
+    kept: dict[int, torch.UntypedStorage] = {}  # they live until all are counted, so that no address is used twice
 
     def note(tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        # Nothing is kept for a backward pass, since there is none. An output that its own node keeps would never be freed: the
-        # cycle passes through C++, where Python's collector does not look.
+            kept[storage.data_ptr()] = storage
+        # There is no backward pass to return the tensor for. Returned, an output would be kept by its own node and never be
+        # freed: the cycle passes through C++, where Python's collector does not look.
 
     picture = torch.zeros(1, 3, LOOK_PX, LOOK_PX, device=network.device, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda nothing: nothing):
         logits = network(picture)
     del logits
-    return sum(kept.values()) / LOOK_PX**2
+    return sum(storage.nbytes() for storage in kept.values()) / LOOK_PX**2
 
 
 def step_seconds(step: Callable[[], None], device: torch.device, networks: int = 1) -> float:
