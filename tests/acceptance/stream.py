@@ -28,7 +28,8 @@ ANSWER_S = 60.0
 """Seconds to wait for an answer of the API, on a busy machine."""
 SMALL_DREAM = ("canvas.width=160", "dream.steps_per_keyframe=1", "dream.keyframe_s=0.5", "video.residual_flow=false")
 """Settings of a dream that leaves the CPU to what is measured: the worker rests most of the time."""
-SMALL_PICTURE = ("canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu")
+SMALL_PICTURE = ("canvas.width=64", "canvas.height=36", "video.width=64", "video.height=36", "device=cpu", "dream.views=[0.6]")
+"""Settings of the smallest picture; its network sees it in its own size, not enlarged to that of its classes."""
 RESTING = ("dream.steps_per_keyframe=1", "dream.keyframe_s=0.25")
 """Settings with which the worker rests most of the time."""
 WITHOUT_SPARE = ("renderer.spare=false",)
