@@ -74,10 +74,11 @@ def test_patches_on_a_random_grid_have_the_gradient_of_all_patches_on_average() 
         (8, (45, 70), (1, 2)),
     ],
 )
+@pytest.mark.parametrize("band", [4 * 192 * 16, patch_prior.BAND])  # several bands, the last one shorter; all at once
 def test_bands_give_the_penalty_and_gradient_of_the_whole(
-    stride: int, size: tuple[int, int], poolings: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    stride: int, size: tuple[int, int], poolings: tuple[int, ...], band: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patch_prior, "BAND", 4 * 192 * 16)  # several bands, the last one shorter
+    monkeypatch.setattr(patch_prior, "BAND", band)
     parameters = PriorParameters.read(asset("patch_prior.safetensors"))
     picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1)) * 255
 

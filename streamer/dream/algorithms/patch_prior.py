@@ -27,7 +27,7 @@ class PatchPrior:
 
     Adjoining patches are the rows of a matrix, and one product computes all responses to them: on a CPU a convolution of a
     picture's three channels takes many times as long. Overlapping patches need one product for each possible position of the
-    first patch.
+    first patch, unless they are so few that all fit into the CPU's cache at once.
 
     Args:
         parameters: the fitted prior.
@@ -166,12 +166,21 @@ class PatchPrior:
         pull = found if fold == pooling else torch.zeros_like(seen)
         patches = math.prod((size // fold - PATCH) // self.stride + 1 for size in seen.shape[-2:])
         slopes = self._slopes[pooling] * (2 / (patches * len(self._slopes[pooling])))
-        for down, across, responses in self._responses(seen, pooling):
-            slope = torch.div(responses, responses.square().add_(self.nu), out=responses)
-            area = pull[:, down, across]
-            area += put_together(slope @ slopes, area.shape, PATCH * fold)
+        if self.stride < PATCH and patches * len(slopes) <= BAND and seen.device.type == "cpu":
+            # One product for all, since small ones take longer to call than to compute.
+            grid = {"kernel_size": PATCH * fold, "stride": self.stride * fold}
+            slope = self._slope(F.unfold(seen[None], **grid)[0].T @ self._filters[pooling].T)
+            pull += F.fold((slope @ slopes).T[None], seen.shape[-2:], **grid)[0]
+        else:
+            for down, across, responses in self._responses(seen, pooling):
+                area = pull[:, down, across]
+                area += put_together(self._slope(responses) @ slopes, area.shape, PATCH * fold)
         if fold < pooling:
             found += pull.repeat_interleave(pooling, 1).repeat_interleave(pooling, 2).div_(pooling**2)
+
+    def _slope(self, responses: Tensor) -> Tensor:
+        """Replace responses by half the slopes of their penalties times ν."""
+        return torch.div(responses, responses.square().add_(self.nu), out=responses)
 
 
 def folded(pooling: int) -> int:
