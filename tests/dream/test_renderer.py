@@ -690,7 +690,8 @@ def main():
             began.wait(0.01)
     try:
         print(json.dumps([child.pid for child in multiprocessing.active_children()]), flush=True)
-        threading.Event().wait()
+        while True:  # a signal between two instructions would not end a wait without a limit
+            threading.Event().wait(0.1)
     except KeyboardInterrupt:
         renderer.stop()
 
