@@ -180,11 +180,9 @@ def connect(address: str) -> Cluster:
 def others_free() -> dict[str, tuple[float, float]]:
     """Return the free CPUs and GPUs of all other nodes, by node id; call this on a node."""
     import ray
-    from ray._private.state import available_resources_per_node
 
-    ours = ray.get_runtime_context().get_node_id()
-    found = available_resources_per_node().items()
-    return {node: (has.get("CPU", 0.0), has.get("GPU", 0.0)) for node, has in found if node != ours}
+    ours, found = ray.get_runtime_context().get_node_id(), _resource_lookup()()
+    return {node: (has.get("CPU", 0.0), has.get("GPU", 0.0)) for node, has in found.items() if node != ours}
 
 
 def fetched(reference: Any) -> Any:

@@ -179,7 +179,7 @@ class PatchPrior:
             found += pull.repeat_interleave(pooling, 1).repeat_interleave(pooling, 2).div_(pooling**2)
 
     def _slope(self, responses: Tensor) -> Tensor:
-        """Replace responses by half the slopes of their penalties times ν."""
+        """Replace responses by half the slopes of their penalties."""
         return torch.div(responses, responses.square().add_(self.nu), out=responses)
 
 
