@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.forked_workers import fork_server, forked_workers, spawned_workers
 from tests.precision import settle
 
 if TYPE_CHECKING:
     import torch
+
+__all__ = ["fork_server", "forked_workers", "precision", "spawned_workers"]
 
 
 @pytest.fixture(params=["float32", "bfloat16"])

@@ -37,6 +37,8 @@ from tests.dream import fake_dream
 from tests.dream.fake_dream import LAYERS, WNIDS
 from tests.patience import PATIENCE_S, until
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 CONFIG = Config(
     canvas=CanvasConfig(width=64, height=36), dream=DreamConfig(keyframe_s=0.02), zoom=ZoomConfig(speed=2.0, rotation=0.0)
 )
@@ -748,7 +750,7 @@ def test_no_worker_outlives_a_killed_program(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux only")
-def test_workers_give_way_to_the_video_from_their_first_moment_on():
+def test_workers_give_way_to_the_video_from_their_first_moment_on(spawned_workers):
     before = os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
     with running(fake_dream.make, limits=replace(EAGER, spare=SpareLimits(after_s=0.0))) as (_, seen):
         until(lambda: len(seen.keyframes) > 2 and workers("spare"))

@@ -37,6 +37,8 @@ from tests.dream.remote.talk import (
     worker_spec,
 )
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
+
 
 @pytest.fixture(
     params=["here", pytest.param("ray", marks=pytest.mark.torch)], scope="module"

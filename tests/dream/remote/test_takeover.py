@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import multiprocessing
 import os
 import signal
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ from tests.dream.remote.talk import CONFIG, known_at, make_known, parent, ray, s
 from tests.dream.test_renderer import Seen, restored, until
 
 pytest.importorskip("ray")
-pytestmark = pytest.mark.torch  # a node without torch is not chosen
+pytestmark = [
+    pytest.mark.torch,  # a node without torch is not chosen
+    pytest.mark.usefixtures("forked_workers"),
+]
 
 EAGER = RendererLimits(
     backoff_s=0.01,
@@ -72,12 +76,12 @@ def test_this_machine_stands_in_while_there_is_no_cluster(ray_address, tmp_path,
         until(lambda: len(seen.keyframes) > 3)
         assert renderer.status().link.node == ""
         assert renderer.status().link.why.startswith("no cluster at 'auto': ")
-        assert parent(int((tmp_path / "pid").read_text())) == os.getpid()
+        assert int((tmp_path / "pid").read_text()) in [child.pid for child in multiprocessing.active_children()]
         monkeypatch.setenv("RAY_ADDRESS", ray_address)
         until(lambda: renderer.status().link.node and renderer.status().restarts == 1)
         there = len(seen.keyframes)
         until(lambda: len(seen.keyframes) > there + 3)
-        assert parent(int((tmp_path / "pid").read_text())) != os.getpid()
+        assert int((tmp_path / "pid").read_text()) not in [child.pid for child in multiprocessing.active_children()]
         assert renderer.failure == ""
     assert "another worker takes over, on the cluster" in caplog.text
     assert in_order(seen)
