@@ -52,7 +52,7 @@ SCRIPT = [
 class LiveRun:
     """Runs workers as a renderer does, without processes."""
 
-    def __init__(self, folder, config, *, step_s=lambda n: 0.04 + 0.015 * (n % 7), size=SIZE):
+    def __init__(self, folder, config, *, step_s=lambda n: 0.07 + 0.025 * (n % 7), size=SIZE):
         self.config, self.clock = config, HandClock(1000.0)
         self.journal = Journal(folder, config, 5, "0.1", clock=self.clock, wall=lambda: datetime(2026, 1, 1, tzinfo=UTC))
         self.keyframes, self.size, self.network, self.step_s, self.count = [], size, Ensemble(tiny_network(WNIDS)), step_s, 0
@@ -180,7 +180,7 @@ def test_the_same_pixels_after_a_worker_died_that_went_by_other_settings(tmp_pat
 
 @pytest.mark.parametrize(
     ("dream", "step_s"),
-    [({"steps_per_keyframe": 2}, 0.1), ({"steps_per_keyframe": 1}, 0.03), ({"algorithm": "original_2015"}, 0.06)],
+    [({"steps_per_keyframe": 2}, 0.1), ({"steps_per_keyframe": 1}, 0.06), ({"algorithm": "original_2015"}, 0.12)],
 )
 def test_the_same_pixels_after_a_worker_died(tmp_path, dream, step_s):
     live = LiveRun(tmp_path, config(**dream), step_s=lambda n: step_s)
@@ -259,7 +259,7 @@ def test_a_replay_with_another_seed_is_reported_as_different(tmp_path):
 
 
 def test_a_range_begins_with_what_was_on_air(tmp_path):
-    live = LiveRun(tmp_path, config())
+    live = LiveRun(tmp_path, config(), step_s=lambda n: 0.08)
     live.work([*SCRIPT, (1010.0, Stop())])
     replay = live.replay()
     again = list(replay.keyframes(from_ms=5700))
