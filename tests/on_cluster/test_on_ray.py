@@ -266,8 +266,8 @@ def test_a_film_in_pieces_is_whole_and_fades(far: list[str], tmp_path: Path) -> 
 def test_a_picture_by_tiles_is_the_same(far: list[str], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent, send = list[object](), remote_tiles.pack_tile
     monkeypatch.setattr(remote_tiles, "pack_tile", lambda tile: sent.append(tile) or send(tile))
-    words = ["--layer", "conv3_2", "--iterations", "2", "--seed", "1", "--size", "240x160", "--set", "dream.tile_px=64"]
-    words += ["--set", "dream.views=[3.0]"]
+    words = ["--layer", "conv3_2", "--iterations", "2", "--seed", "1", "--size", "160x112", "--set", "dream.tile_px=64"]
+    words += ["--set", "dream.views=[1.0]"]
     done(render(photos / "a.png", *words, "-o", tmp_path / "here.png"))
     done(render(photos / "a.png", *words, "-o", tmp_path / "there.png", *far, "--ray-tiles"))
     assert files(tmp_path / "there.png") == files(tmp_path / "here.png")
