@@ -27,6 +27,7 @@ SIGNS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
+    "RAY_worker_niceness": "0",  # on a busy machine, one with 15 takes a minute to start
 }
 """Environment variables for the cluster and for processes that connect to it."""
 QUICK_DEATH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
