@@ -23,7 +23,7 @@ from streamer.messages.status import FrameCounters, PictureState, SourceStatus
 from streamer.requests.vocabulary import Vocabulary
 from streamer.web.server import Server
 from tests.patience import PATIENCE_S
-from tests.web.browser import COLOUR, WAIT_MS, until
+from tests.web.browser import COLOUR, SIZES, WAIT_MS, until
 from tests.web.conftest import Stage
 from tests.web.fakes import REMEDY, FakeClasses
 
@@ -255,6 +255,28 @@ def test_markup_from_strangers_is_text(stage: Stage, page: Page, path: str) -> N
     expect(page.locator("#queue .who, #next")).to_contain_text([NASTY])
     until(page, "() => performance.now() > 1000")
     assert page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["wide", "phone"])
+def test_the_buttons_of_a_dream_keep_their_place_while_it_is_held(stage: Stage, page: Page, size: tuple[int, int]) -> None:
+    """Each is pressed right after another: one that moves in between is missed."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    stage.request_service.add("Mara", "volcano")
+    page.goto(stage.server.url + "control")
+
+    def places() -> list[object]:
+        return [page.locator(f"#{name}").bounding_box() for name in ("skip", "pause", "bump", "twist")]
+
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("#time-left")).to_be_visible()
+    before = places()
+    page.get_by_role("button", name="Hold this dream").click()
+    expect(page.locator("#now-kind")).to_have_text("On air, held")
+    expect(page.locator("#time-left")).to_be_hidden()
+    assert places() == before
+    page.get_by_role("button", name="Release this dream").click()
+    expect(page.locator("#now-kind")).to_have_text("On air")
+    assert places() == before
 
 
 def test_moderating(stage: Stage, page: Page) -> None:
