@@ -70,6 +70,14 @@ def test_what_it_waits_for_a_processor_is_no_silence_up_to_a_minute():
     assert watchdog.left_s == 65.0
 
 
+def test_the_end_of_the_thread_that_waited_longest_is_no_silence():
+    clock, waited = HandClock(0.0), [7.0]
+    watchdog = WorkerWatchdog(LIMITS, clock, prepared=True, starved=lambda: waited[0])
+    waited[0] = 0.5
+    clock.advance(1.0)
+    assert watchdog.left_s == 4.0
+
+
 def test_a_report_on_the_link_says_when_the_worker_gave_a_sign_of_life():
     stage = Stage()
     stage.watchdog.note_report(SHOT)

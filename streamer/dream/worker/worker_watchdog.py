@@ -22,6 +22,36 @@ class SilenceLimits:
     """Time for which the worker waited for a CPU does not count, up to this many seconds, if the system reports it."""
 
 
+class Silence:
+    """Measures how long a worker has been silent. The time for which it waited for a CPU does not count, up to a limit.
+
+    Args:
+        starved: Returns the total seconds for which it was runnable but waited for a CPU.
+        clock: Monotonic seconds.
+        most_starved_s: That limit, in seconds.
+    """
+
+    def __init__(self, starved: Callable[[], float], clock: Callable[[], float], most_starved_s: float) -> None:
+        """Start now."""
+        self._starved, self._clock, self._most_starved_s = starved, clock, most_starved_s
+        self._heard_s, self._starved_s = clock(), starved()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of silence up to now. Below 0 if the wait for a CPU was counted late: it began before the latest report."""
+        # The total falls when the thread that waited longest ends.
+        starved_s = max(0.0, min(self._starved() - self._starved_s, self._most_starved_s))
+        return self._clock() - self._heard_s - starved_s
+
+    def end(self) -> None:
+        """Start again: the worker has just reported something."""
+        self._heard_s, self._starved_s = self._clock(), self._starved()
+
+    def shorten(self, seconds: float) -> None:
+        """Start ``seconds`` ago, unless it started later: the worker reported something then."""
+        self._heard_s = max(self._heard_s, self._clock() - seconds)
+
+
 class WorkerWatchdog:
     """Watches the silence of one worker.
 
@@ -41,8 +71,7 @@ class WorkerWatchdog:
         median_s: float = 0.0,
         starved: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._limits, self._clock, self._starved = limits, clock, starved
-        self._heard_s, self._starved_s = clock(), starved()
+        self._limits, self._silence = limits, Silence(starved, clock, limits.starved_s)
         self.median_s = median_s
         """Median seconds of its latest steps."""
         self._loads = not prepared
@@ -58,15 +87,14 @@ class WorkerWatchdog:
     @property
     def left_s(self) -> float:
         """Seconds left until it has been silent for too long."""
-        starved_s = min(self._starved() - self._starved_s, self._limits.starved_s)
-        return self._heard_s + self.seconds + starved_s - self._clock()
+        return self.seconds - self._silence.seconds
 
     def note_report(self, report: Report) -> None:
         """Note a report from the worker; one on the link to it is no sign of life by itself, but says when there was one."""
         if isinstance(report, LinkReport):
-            self._heard_s = max(self._heard_s, self._clock() - report.silent_s)
+            self._silence.shorten(report.silent_s)
             return
-        self._heard_s, self._starved_s = self._clock(), self._starved()
+        self._silence.end()
         if isinstance(report, KeyframeReady) and report.steps:
             self._began, self._loads = True, False
         elif isinstance(report, Heartbeat):

@@ -37,7 +37,7 @@ from streamer.dream.worker.remote.relay_protocol import (
     WorkerSpec,
 )
 from streamer.dream.worker.remote.start_picture import with_start_picture
-from streamer.dream.worker.worker_watchdog import SilenceLimits
+from streamer.dream.worker.worker_watchdog import Silence, SilenceLimits
 
 LEASE_S = 60.0
 """Seconds of silence after which the relay counts as gone. Ray usually ends an actor earlier, together with its owner."""
@@ -85,8 +85,8 @@ class WorkerHost:
         self._post = threading.Lock()  # over letters, and sending to the worker
         self._keep_s = self._kept_at_s = 0.0
         self._kept_back = False  # whether the worker must not use the state slot
-        self._heard_s = self._said_s = time.monotonic()
-        self._starved_s = 0.0  # at the worker's latest report
+        self._heard_s = time.monotonic()
+        self._silence = Silence(lambda: self._worker.starved_s, time.monotonic, SilenceLimits().starved_s)
         self._begun = False  # before that the worker waits, perhaps for a large picture on a slow link
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="worker", daemon=True)
@@ -95,10 +95,7 @@ class WorkerHost:
     def ping(self) -> tuple[float, float]:
         """Return this machine's monotonic clock, and for how many seconds the worker has been silent; see ``LinkReport``."""
         self._heard_s = time.monotonic()
-        if not self._begun:
-            return self._heard_s, 0.0
-        starved_s = min(self._worker.starved_s - self._starved_s, SilenceLimits().starved_s)
-        return self._heard_s, max(0.0, self._heard_s - self._said_s - starved_s)
+        return self._heard_s, max(0.0, self._silence.seconds) if self._begun else 0.0
 
     def noise(self, parts: int) -> list[bytes] | bytes:
         """Return ``parts`` times ``PART_BYTES`` incompressible bytes."""
@@ -136,7 +133,8 @@ class WorkerHost:
                 self._next_letter += 1
                 if isinstance(letter_now, RemoteBegin):
                     self._worker.resume_from(letter_now.resume, letter_now.level)
-                    self._said_s, self._begun = time.monotonic(), True
+                    self._silence.end()
+                    self._begun = True
                 else:
                     self._worker.command(letter_now)
 
@@ -180,7 +178,7 @@ class WorkerHost:
             except (EOFError, OSError):
                 self._end()
                 return
-            self._said_s, self._starved_s = time.monotonic(), self._worker.starved_s
+            self._silence.end()
             if isinstance(report, KeyframeReady):
                 assert picture is not None
                 kept = self._worker.kept(report)
