@@ -34,7 +34,7 @@ class Silence:
     def __init__(self, starved: Callable[[], float], clock: Callable[[], float], most_starved_s: float) -> None:
         """Start now."""
         self._starved, self._clock, self._most_starved_s = starved, clock, most_starved_s
-        self._heard_s, self._starved_s = clock(), starved()
+        self.end()
 
     @property
     def seconds(self) -> float:
