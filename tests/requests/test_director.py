@@ -79,7 +79,7 @@ class Studio:
 
 
 @pytest.fixture
-def make(class_index):
+def make(class_index, tmp_path):  # the queue is closed before its folder is removed
     with ExitStack() as opened:  # closes the queue even if the director refuses its settings
         yield partial(Studio, opened, class_index)
 
