@@ -42,7 +42,7 @@ from streamer.dream.device import make_cpu_sums_repeatable, return_freed_memory 
 from tests import precision  # noqa: E402
 from tests.logging_setup import restored_logging  # noqa: E402
 from tests.patience import PATIENCE_S  # noqa: E402
-from tests.scheduling import FileScheduling, sort_longest_first  # noqa: E402
+from tests.scheduling import FileScheduling, import_share, sort_longest_first  # noqa: E402
 
 make_cpu_sums_repeatable()  # before any test computes: MKL reads the setting only once
 os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: more threads only wait for each other, for long on a busy machine
@@ -74,10 +74,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Keep the garbage collector away from modules and collected tests: each full search passes over a million objects."""
     gc.disable()
     try:
+        if not QUICK:
+            import_share(session.config)
         return (yield)
     finally:
         gc.freeze()

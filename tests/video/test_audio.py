@@ -185,11 +185,13 @@ def test_nothing_to_play_is_no_busy_loop(tmp_path, monkeypatch):
     assert looked == [tmp_path] * 4
 
 
-MP3 = sound_bytes(".mp3", sine(20.0))
+@pytest.fixture(scope="module")
+def mp3() -> bytes:
+    return sound_bytes(".mp3", sine(20.0))
 
 
 @pytest.mark.logs("no sound until this is fixed")
-def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monkeypatch):
+def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monkeypatch, mp3):
     pauses = threading.Semaphore(0)
 
     def pause_s(*_: float) -> float:
@@ -197,8 +199,8 @@ def test_a_station_that_drops_is_silence_and_comes_back_and_nothing_clicks(monke
         return 0.0
 
     monkeypatch.setattr(feeder.BackOff, "pause_s", pause_s)
-    song = sends(MP3[: len(MP3) // 4], "Content-Type: audio/mpeg")
-    with radio_server(song, sends(b"", status="HTTP/1.0 503 Busy"), sends(MP3, then=stays_silent)) as server:
+    song = sends(mp3[: len(mp3) // 4], "Content-Type: audio/mpeg")
+    with radio_server(song, sends(b"", status="HTTP/1.0 503 Busy"), sends(mp3, then=stays_silent)) as server:
         url = server.url().replace("//", "//me:canary@")
         with track_of(source="radio", url=url, bitrate_kbps=192) as track:
             reader = track.reader(0)
@@ -289,14 +291,14 @@ def test_a_mistake_of_ours_is_logged_and_costs_the_sound_only(caplog):
     assert [record.levelno for record in caplog.records][:1] == [logging.ERROR]
 
 
-def test_what_is_configured_can_be_tried_beforehand(tmp_path):
+def test_what_is_configured_can_be_tried_beforehand(tmp_path, mp3):
     assert try_source(AudioConfig()) == "silence"
     write_sound(tmp_path / "a b.wav", sine(1.0))
     write_sound(tmp_path / "c.wav", sine(1.0))
     assert try_source(AudioConfig(source="music", path=tmp_path)) == f"music: '{tmp_path}', 2 files, beginning with 'a b.wav'"
     with pytest.raises(SoundError, match="there is no file or folder"):
         try_source(AudioConfig(source="music", path=tmp_path / "none"))
-    with radio_server(sends(MP3, "icy-name: Radio X")) as server:
+    with radio_server(sends(mp3, "icy-name: Radio X")) as server:
         assert try_source(AudioConfig(source="radio", url=server.url())) == "radio: Radio X"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
