@@ -90,24 +90,25 @@ def test_grey_passes_more_than_colour() -> None:
     assert rms(decorrelate(grey)) / rms(grey) > 2 * rms(decorrelate(coloured)) / rms(coloured)
 
 
-def test_headroom_leaves_the_middle_alone_and_never_reaches_the_bounds() -> None:
-    picture = torch.tensor([128.0, 250.0, 250.0, 3.0, 255.0]).view(1, 1, 1, 5)
-    update = torch.tensor([5.0, 5.0, -5.0, -5.0, 5.0]).view(1, 1, 1, 5)
-    after = soft_clip_step(picture, -update / 2, 2.0, knee=40)
+def test_headroom_leaves_the_middle_alone_and_is_never_entered() -> None:
+    picture = torch.tensor([128.0, 248.0, 248.0, 6.0, 251.0, 254.0, 254.0]).view(1, 1, 1, 7)
+    update = torch.tensor([5.0, 5.0, -5.0, -5.0, 5.0, 5.0, -5.0]).view(1, 1, 1, 7)
+    after = soft_clip_step(picture, -update / 2, 2.0, knee=40, headroom=4)
     slowed = (after - picture).flatten().tolist()
     assert slowed[0] == 5
     assert 0 < slowed[1] < 1
     assert slowed[2] == -5
     assert -1 < slowed[3] < 0
     assert slowed[4] == 0
+    assert slowed[5:] == [0, -5], "values that the zoom has brought into the headroom move only inward"
 
 
 @pytest.mark.parametrize("step", [1.0, 50.0, 1000.0])
 def test_no_step_is_so_large_that_it_reaches_black_or_white(step: float) -> None:
-    picture = torch.linspace(2, 253, 64).view(1, 1, 8, 8)
+    picture = torch.linspace(5, 250, 64).view(1, 1, 8, 8)
     for direction in (1.0, -1.0):
-        after = soft_clip_step(picture, torch.full_like(picture, direction), step, knee=40)
-        assert 0 < float(after.min()) < float(after.max()) < 255
+        after = soft_clip_step(picture, torch.full_like(picture, direction), step, knee=40, headroom=4)
+        assert 4 < float(after.min()) < float(after.max()) < 251
         assert bool(((after - picture) * direction < 0).all())
         assert float((after - picture).abs().max()) <= step * 1.0001
 

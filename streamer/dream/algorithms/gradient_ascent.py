@@ -20,8 +20,10 @@ CONTRAST_CELLS = 9
 """Cells of the contrast limit over the picture's height."""
 BRIGHTNESS_SLACK = 50.0
 """How far from mid-grey the contrast limit allows a cell's mean, in levels."""
+HEADROOM = 4.0
+"""Distance from black and white that steps leave, in levels: the zoom's bicubic filter overshoots at edges, and would clip."""
 KNEE = 40.0
-"""Distance from black and white, besides a step's own size, over which steps shrink, in levels."""
+"""Distance from the headroom, besides a step's own size, over which steps shrink, in levels."""
 STEP = 3.0
 """Size of an automatic step, levels."""
 FADING_DETAIL = 0.08
@@ -71,7 +73,7 @@ class GradientAscent(Algorithm):
     def advance(self, picture: Tensor, direction: Tensor, size: float | Tensor) -> Tensor:
         """Subtract a multiple of a direction from a picture, softly clipped at black and white, with limited local contrast."""
         settings = self.context.settings
-        picture = soft_clip_step(picture, direction, size, KNEE)
+        picture = soft_clip_step(picture, direction, size, KNEE, HEADROOM)
         if settings.leash > 0:
             picture = normalise_local_contrast(
                 picture, self._contrast_grid, settings.leash, BRIGHTNESS_SLACK, settings.contrast, settings.chroma

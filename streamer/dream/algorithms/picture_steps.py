@@ -95,26 +95,27 @@ def fft_size(side: int) -> int:
         side += 1
 
 
-def soft_clip_step(picture: Tensor, direction: Tensor, size: float | Tensor, knee: float) -> Tensor:
+def soft_clip_step(picture: Tensor, direction: Tensor, size: float | Tensor, knee: float, headroom: float) -> Tensor:
     """Take a step against a direction, shrunk where it would run into black or white.
 
-    A step outward is unchanged if its own length plus ``knee`` levels are left before the bound; closer to it, the step shrinks
-    in proportion to the room left, as with a sigmoid parametrisation. So values approach 0 and 255 without clipping, however
-    large the step.
+    The bounds are ``headroom`` before black and white. A step outward is unchanged if its own length plus ``knee`` levels are
+    left before the bound; closer to it, the step shrinks in proportion to the room left, as with a sigmoid parametrisation. So
+    values approach the bounds without clipping, however large the step. Values beyond a bound move only inward.
 
     Args:
         picture: float32, 0..255.
         direction: same shape as ``picture``.
         size: factor of the direction, above 0.
         knee: levels before the bound, besides the step's length, over which the step shrinks.
+        headroom: levels between the bound and black or white.
 
     Returns:
         The picture after the step.
     """
     steps = direction * size
     # With signs: on a CPU, choosing between two values per pixel takes longer than computing both.
-    room = torch.sign(direction).mul_(picture - MIDDLE).add_(MIDDLE)
-    share = room.div_(steps.abs().add_(knee)).clamp_max_(1.0)
+    room = torch.sign(direction).mul_(picture - MIDDLE).add_(MIDDLE - headroom)
+    share = room.div_(steps.abs().add_(knee)).clamp_(0.0, 1.0)
     return torch.addcmul(picture, steps, share, value=-1)
 
 
