@@ -124,7 +124,7 @@ class Cluster:
         Raises:
             ClusterError: the cluster does not answer.
         """
-        question = self.ray.remote(_question())
+        question = self.ray.remote(version_question())
         with _told(self.address):
             asked = {node.id: question.options(**self.on(node), max_retries=0).remote() for node in nodes if node.alive}
             answered, _ = self.ray.wait(list(asked.values()), num_returns=len(asked), timeout=timeout_s) if asked else ([], [])
@@ -319,7 +319,7 @@ def _listed(entry: Mapping[str, Any]) -> Node:
 
 
 def _resource_lookup() -> Callable[[], Mapping[str, Mapping[str, float]]]:
-    """Return a function that looks up each node's free resources; see ``_question``."""
+    """Return a function that looks up each node's free resources; see ``version_question``."""
 
     def look_up() -> Mapping[str, Mapping[str, float]]:
         from ray._private.state import available_resources_per_node
@@ -330,8 +330,11 @@ def _resource_lookup() -> Callable[[], Mapping[str, Mapping[str, float]]]:
     return look_up
 
 
-def _question() -> Callable[[], dict[str, str]]:
-    """Return the task that asks a node. As an inner function it is pickled by value: the node may have no zoomdream."""
+def version_question() -> Callable[[], dict[str, str]]:
+    """Return the function that a node looks up its ``Versions`` with.
+
+    As an inner function it is pickled by value: the node may have no zoomdream.
+    """
 
     def answer() -> dict[str, str]:
         import importlib.metadata

@@ -1,5 +1,6 @@
 """Which node a worker is started on, by what the nodes report."""
 
+import inspect
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,7 +10,8 @@ from streamer.cluster_nodes import Node, here
 from streamer.config import RendererConfig
 from streamer.dream.worker.protocol import ClusterPlacement
 from streamer.dream.worker.remote import node_selection
-from streamer.dream.worker.remote.node_selection import NoNodeAvailable, choose_node
+from streamer.dream.worker.remote.host import WorkerHost
+from streamer.dream.worker.remote.node_selection import NoNodeAvailable
 
 pytestmark = pytest.mark.torch  # a node without torch is not chosen
 GPU = RendererConfig(where="ray", address="auto")
@@ -33,9 +35,13 @@ class Cluster:
         self.listings += 1
         return tuple(replace(each, versions=None) for each in self.all)
 
-    def asked(self, nodes, timeout_s):
-        self.were_asked += [each.name for each in nodes]
-        return tuple(each for each in self.all if each.id in {node.id for node in nodes})
+    def ask(self, node):
+        self.were_asked.append(node.name)
+        return next(each for each in self.all if each.id == node.id)
+
+
+def choose_node(cluster, placement):
+    return node_selection.choose_node(cluster, placement, cluster.ask)
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +104,15 @@ def test_a_node_that_is_gone_when_it_is_asked_is_skipped():
     cluster.listed = lambda: (gone, cluster.all[1])
     assert choose_node(cluster, ClusterPlacement(GPU)).name == "a"
     assert cluster.were_asked == ["gone", "a"]
+
+
+def test_a_host_passes_on_every_call_with_the_same_parameters():
+    def calls(of):
+        return {name: str(inspect.signature(call)) for name, call in vars(of).items() if name[0] != "_" and callable(call)}
+
+    passed_on = calls(node_selection._host_class())
+    assert {name: passed_on.pop(name) for name in ("versions", "start")} == {
+        "versions": "(self) -> 'dict[str, str]'",
+        "start": "(self, worker_spec: 'WorkerSpec') -> 'None'",
+    }
+    assert passed_on == {name: call for name, call in calls(WorkerHost).items() if name != "stop"}  # the actor is killed

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from streamer.cluster import Cluster, ClusterError, connect, one_line
-from streamer.cluster_nodes import Node, compare, fitting
+from streamer.cluster import Cluster, ClusterError, connect, one_line, version_question
+from streamer.cluster_nodes import Node, Versions, compare, fitting
 from streamer.config_renderer import RendererConfig
 from streamer.dream.worker.protocol import ClusterPlacement
-from streamer.dream.worker.remote.relay_protocol import WorkerSpec
+from streamer.dream.worker.remote.relay_protocol import FetchRequest, RelayCommand, SentSourcePicture, WorkerSpec
 from streamer.errors import ZoomdreamError
+
+if TYPE_CHECKING:
+    from streamer.dream.worker.remote.host import WorkerHost
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +51,12 @@ def needed_resources(settings: RendererConfig) -> tuple[float, float]:
     return float(settings.cpus or 1), settings.gpus
 
 
-def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
+def choose_node(cluster: Cluster, placement: ClusterPlacement, ask: Callable[[Node], Node]) -> Node:
     """Return the node to start a host on: the one with the most room, and this program's own only if there is no other.
 
-    Only that node is asked for its versions, and another one only if they rule it out.
+    Args:
+        ask: Returns a node with its versions, or with why it reports none. It is called for that node, and for another one only
+            if the versions rule it out.
 
     Raises:
         NoNodeAvailable: no node has room, or none is compatible.
@@ -71,7 +77,7 @@ def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
             large = [node for node in cluster.listed() if could(node)]
             free = [node for node in large if node.free_cpus >= cpus and node.free_gpus >= gpus]
             for candidate in sorted(free, key=lambda node: (node.id == ours, -node.free_gpus, -node.free_cpus)):
-                (node,) = cluster.asked([candidate], SCAN_S)
+                node = ask(candidate)
                 differences = compare([node])
                 if fitting([node], differences):
                     for text in filter(None, [*refused.values(), *(each.text for each in differences)]):
@@ -89,24 +95,91 @@ def choose_node(cluster: Cluster, placement: ClusterPlacement) -> Node:
     raise NoNodeAvailable(_full(placement, large))
 
 
-def start_host(cluster: Cluster, node: Node, settings: RendererConfig, worker_spec: WorkerSpec) -> Any:
-    """Start a host on a node; return the actor's handle.
+class HostStarter:
+    """Starts a process on a node that first reports the node's versions and then hosts a worker.
 
-    Raises:
-        NoNodeAvailable: it could not be started.
+    One process does both: to start a second one takes a second. It takes the node's resources from the beginning.
     """
-    from streamer.dream.worker.remote.host import WorkerHost  # imported here to avoid a circular import
 
-    cpus, gpus = needed_resources(settings)
-    options = cluster.on(node) | {"num_cpus": cpus, "num_gpus": gpus, "max_concurrency": CALLS, "max_restarts": 0}
-    try:
-        host = cluster.ray.remote(WorkerHost).options(**options).remote(worker_spec)
-        cluster.ray.get(host.ping.remote(), timeout=START_S)
-    except cluster.ray.exceptions.GetTimeoutError as error:
-        raise NoNodeAvailable(f"no worker has started on node {node.name} within {START_S:.0f} s") from error
-    except Exception as error:  # Ray raises many kinds, and as a client gRPC's own
-        raise NoNodeAvailable(f"no worker can be started on node {node.name}: {one_line(error)}") from error
-    return host
+    def __init__(self, cluster: Cluster, settings: RendererConfig) -> None:
+        self._cluster, self._settings = cluster, settings
+        self._host: Any = None
+        self._node: Node | None = None
+
+    def ask(self, node: Node) -> Node:
+        """Start the process on a node, instead of an earlier one elsewhere; return the node with its versions."""
+        ray = self._cluster.ray
+        if self._host is not None:
+            ray.kill(self._host)
+        cpus, gpus = needed_resources(self._settings)
+        options = self._cluster.on(node) | {"num_cpus": cpus, "num_gpus": gpus, "max_concurrency": CALLS, "max_restarts": 0}
+        self._host, self._node = ray.remote(_host_class()).options(**options).remote(), node
+        try:
+            return replace(node, versions=Versions(**ray.get(self._host.versions.remote(), timeout=SCAN_S)))
+        except ray.exceptions.GetTimeoutError:
+            return replace(node, problem=f"it has not answered in {SCAN_S:g} s")
+        except ray.exceptions.ActorUnschedulableError:  # the cluster lists a lost node as alive for a few seconds
+            return replace(node, alive=False, problem="it is gone")
+        except ray.exceptions.RayError as error:
+            return replace(node, problem=one_line(error))
+
+    def start(self, worker_spec: WorkerSpec) -> Any:
+        """Start the host on the node that was asked last; return the actor's handle, with the methods of ``WorkerHost``.
+
+        Raises:
+            NoNodeAvailable: it could not be started.
+        """
+        ray, node = self._cluster.ray, self._node
+        assert node is not None, "ask a node first"
+        try:
+            ray.get(self._host.start.remote(worker_spec), timeout=START_S)
+        except ray.exceptions.GetTimeoutError as error:
+            raise NoNodeAvailable(f"no worker has started on node {node.name} within {START_S:.0f} s") from error
+        except Exception as error:  # Ray raises many kinds, and as a client gRPC's own
+            raise NoNodeAvailable(f"no worker can be started on node {node.name}: {one_line(error)}") from error
+        return self._host
+
+
+def _host_class() -> type:
+    """Return the actor's class.
+
+    As an inner class it is pickled by value: the node may have no zoomdream, or another version.
+    """
+    look_up = version_question()
+
+    class Host:
+        """Passes calls to the ``WorkerHost``, which is imported after the versions were compared."""
+
+        _host: WorkerHost
+
+        def versions(self) -> dict[str, str]:
+            return look_up()
+
+        def start(self, worker_spec: WorkerSpec) -> None:
+            from streamer.dream.worker.remote.host import WorkerHost
+
+            self._host = WorkerHost(worker_spec)
+
+        def ping(self) -> tuple[float, float]:
+            return self._host.ping()
+
+        def noise(self, parts: int) -> list[bytes] | bytes:
+            return self._host.noise(parts)
+
+        def fetch(self, ask: FetchRequest) -> list[bytes] | bytes:
+            return self._host.fetch(ask)
+
+        def tell(self, number: int, letter: RelayCommand) -> None:
+            self._host.tell(number, letter)
+
+        def see(self, seen: SentSourcePicture) -> None:
+            self._host.see(seen)
+
+        def free_nodes(self, cpus: float, gpus: float) -> int:
+            return self._host.free_nodes(cpus, gpus)
+
+    Host.__name__ = "WorkerHost"  # as Ray's lists and processes name it
+    return Host
 
 
 def _full(placement: ClusterPlacement, large: Sequence[Node]) -> str:

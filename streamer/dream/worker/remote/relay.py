@@ -142,9 +142,10 @@ class Relay:
             prepare_mode = PrepareMode.NOW
         with self._in_time():
             self._send(Busy("looking for a node of the cluster"))
-            node = node_selection.choose_node(cluster, self._cluster_placement)
+            starter = node_selection.HostStarter(cluster, settings)
+            node = node_selection.choose_node(cluster, self._cluster_placement, starter.ask)
             self._send(Busy(f"starting on node {node.name}"))
-            self._host = node_selection.start_host(cluster, node, settings, self._hire(prepare_mode))
+            self._host = starter.start(self._hire(prepare_mode))
             link_meter = LinkMeter(self._assignment.config, node.name)
             self._measure(link_meter)
         status = link_meter.status()
