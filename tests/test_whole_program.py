@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from streamer.__main__ import app
 from tests.acceptance.figures import Figures
 from tests.acceptance.kill9 import kill9
 from tests.acceptance.queue_faults import hung
@@ -65,10 +67,9 @@ def test_a_start_resumes_where_the_last_run_ended_and_is_replayed_from_there(tmp
 
 def same_pixels(journal: Path, folder: Path) -> int:
     """Replay a run; return how many pictures the replay compared. All of them are the same."""
-    call = [sys.executable, "-m", "streamer", "render", "--journal", str(journal), "-o", str(folder / "again.mp4")]
-    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    told = re.search(r"\((\d+) of (\d+) pictures compared have the same pixels\)", done.stdout)
-    assert told is not None, (done.stdout, done.stderr)
+    done = CliRunner().invoke(app, ["render", "--journal", str(journal), "-o", str(folder / "again.mp4")])
+    told = re.search(r"\((\d+) of (\d+) pictures compared have the same pixels\)", done.output)
+    assert told is not None, done.output
     assert told[1] == told[2]
     return int(told[2])
 

@@ -117,7 +117,9 @@ class LiveRun:
 
 def config(**dream):
     return Config(
-        canvas=CanvasConfig(width=64, height=36), zoom=ZoomConfig(speed=1.05, rotation=1.0), dream=DreamConfig(**dream)
+        canvas=CanvasConfig(width=64, height=36),
+        zoom=ZoomConfig(speed=1.05, rotation=1.0),
+        dream=DreamConfig(**{"views": (1.2, 0.6), **dream}),  # smaller than the network's own: a third less time
     )
 
 
@@ -133,7 +135,7 @@ def same(first, second):
     "dream",
     [
         {"steps_per_keyframe": 3},
-        {},
+        {"views": "auto"},
         {"algorithm": "original_2015", "steps_per_keyframe": 5},
         {"keyframe_s": 0.05, "steps_per_keyframe": 1},
     ],
