@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, SourceConfig
+from streamer.config import CanvasConfig, Config, DreamConfig, NetworkConfig, RendererConfig, SourceConfig
 from streamer.dream import device
 from streamer.dream.interface import ConfigRejected, DreamError
 from streamer.dream.networks.vgg import build_vgg
@@ -30,6 +30,7 @@ def config(tmp_path):
         network=NetworkConfig(name="bundled", weights=file),
         canvas=CanvasConfig(width=64, height=36),
         dream=DreamConfig(keyframe_s=0.05),
+        renderer=RendererConfig(spare=False),  # a process more that would import torch
     )
 
 
