@@ -133,15 +133,18 @@ class Cluster:
     def _answered(self, node: Node, reference: Any, answered: Collection[Any], timeout_s: float) -> Node:
         if reference is None:
             return node
-        if reference not in answered:
-            return replace(node, problem=f"it has not answered in {timeout_s:g} s")
+        return self.answer(node, reference, timeout_s) if reference in answered else _silent(node, timeout_s)
+
+    def answer(self, node: Node, reference: Any, timeout_s: float) -> Node:
+        """Wait for a node's answer to ``version_question``; return the node with its versions, or with why it reports none."""
         try:
-            answer = self.ray.get(reference)
-        except self.ray.exceptions.TaskUnschedulableError:  # the cluster lists a lost node as alive for a few seconds
-            return replace(node, alive=False, problem="it is gone")
+            return replace(node, versions=Versions(**self.ray.get(reference, timeout=timeout_s)))
+        except self.ray.exceptions.GetTimeoutError:
+            return _silent(node, timeout_s)
+        except (self.ray.exceptions.TaskUnschedulableError, self.ray.exceptions.ActorUnschedulableError):
+            return replace(node, alive=False, problem="it is gone")  # the cluster lists a lost node as alive for a few seconds
         except self.ray.exceptions.RayError as error:
             return replace(node, problem=one_line(error))
-        return replace(node, versions=Versions(**answer))
 
 
 def connect(address: str) -> Cluster:
@@ -300,6 +303,10 @@ def _reason(error: Exception, address: str) -> str:
     if isinstance(error, ConnectionError | TimeoutError):
         return f"no cluster at '{address}': {one_line(error)}; start one with ray start --head, or name another: {KINDS}"
     return f"the cluster at '{address}' cannot be used: {one_line(error)}"
+
+
+def _silent(node: Node, timeout_s: float) -> Node:
+    return replace(node, problem=f"it has not answered in {timeout_s:g} s")
 
 
 def _listed(entry: Mapping[str, Any]) -> Node:

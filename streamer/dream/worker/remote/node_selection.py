@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streamer.cluster import Cluster, ClusterError, connect, one_line, version_question
-from streamer.cluster_nodes import Node, Versions, compare, fitting
+from streamer.cluster_nodes import Node, compare, fitting
 from streamer.config_renderer import RendererConfig
 from streamer.dream.worker.protocol import ClusterPlacement
 from streamer.dream.worker.remote.relay_protocol import FetchRequest, RelayCommand, SentSourcePicture, WorkerSpec
@@ -114,14 +113,7 @@ class HostStarter:
         cpus, gpus = needed_resources(self._settings)
         options = self._cluster.on(node) | {"num_cpus": cpus, "num_gpus": gpus, "max_concurrency": CALLS, "max_restarts": 0}
         self._host, self._node = ray.remote(_host_class()).options(**options).remote(), node
-        try:
-            return replace(node, versions=Versions(**ray.get(self._host.versions.remote(), timeout=SCAN_S)))
-        except ray.exceptions.GetTimeoutError:
-            return replace(node, problem=f"it has not answered in {SCAN_S:g} s")
-        except ray.exceptions.ActorUnschedulableError:  # the cluster lists a lost node as alive for a few seconds
-            return replace(node, alive=False, problem="it is gone")
-        except ray.exceptions.RayError as error:
-            return replace(node, problem=one_line(error))
+        return self._cluster.answer(node, self._host.versions.remote(), SCAN_S)
 
     def start(self, worker_spec: WorkerSpec) -> Any:
         """Start the host on the node that was asked last; return the actor's handle, with the methods of ``WorkerHost``.
