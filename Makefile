@@ -47,7 +47,7 @@ docs: .make/dev
 	$(BIN)/python -W error tools/build_reference.py $(ARGS)
 
 bench: .make/dev
-	@PYTHONPATH=. $(BIN)/python benchmarks/$(BENCH).py $(ARGS)
+	@PYTHONPATH=.:tools $(BIN)/python benchmarks/$(BENCH).py $(ARGS)
 
 bench-gpu: .make/dev
 	@PYTHONPATH=. $(BIN)/python benchmarks/step.py --device cuda --network vgg16 --network squeezenet1_1 --network bundled \

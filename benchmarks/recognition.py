@@ -163,14 +163,19 @@ def opinions(judge: Judge, picture: np.ndarray, pair: str, words: Vocabulary) ->
     return found
 
 
-def row(title: str, moment_s: float, judge: Judge, found: Sequence[Opinion], step_ms: float) -> str:
-    """Return a line of the table."""
+def standing(found: Sequence[Opinion]) -> str:
+    """Return a table's cells from the median rank to the own half."""
     ranks = np.array([opinion.rank for opinion in found])
     mean, own = np.exp(np.log(ranks).mean()), np.mean([opinion.own for opinion in found])
     return (
-        f"| {title} | {moment_s:g} s | {judge.name}, of {len(judge.wnids)} | {np.median(ranks):g} | {mean:.1f} "
-        f"| {(ranks == 1).mean():.0%} | {(ranks <= 10).mean():.0%} | {own:.0%} of {len(ranks)} | {step_ms:.0f} ms |"
+        f"{np.median(ranks):g} | {mean:.1f} | {(ranks == 1).mean():.0%} | {(ranks <= 10).mean():.0%} "
+        f"| {own:.0%} of {len(ranks)}"
     )
+
+
+def row(title: str, moment_s: float, judge: Judge, found: Sequence[Opinion], step_ms: float) -> str:
+    """Return a line of the table."""
+    return f"| {title} | {moment_s:g} s | {judge.name}, of {len(judge.wnids)} | {standing(found)} | {step_ms:.0f} ms |"
 
 
 def main() -> None:
